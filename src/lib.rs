@@ -1,1 +1,6 @@
-//! x
+//! heliograph: a GraphQL gateway over Aurora Solar for CRM software.
+//!
+//! The map, in reading order. Data moves one way; `tests/it/tidy.rs` holds the arrows.
+
+pub mod clock;
+pub mod domain;
