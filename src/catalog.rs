@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
+pub use crate::aurora::{Budget, Error as Upstream};
+
 pub use create::{CreateKey, Created};
 pub use error::Error;
 pub use freshness::Rules;
@@ -86,7 +88,7 @@ impl Catalog {
 
     /// What is left of Aurora's allowance for the tenant's key.
     #[must_use]
-    pub fn budget(&self, tenant: &TenantId) -> Option<aurora::Budget> {
+    pub fn budget(&self, tenant: &TenantId) -> Option<Budget> {
         self.0.aurora.budget(tenant)
     }
 }

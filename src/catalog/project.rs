@@ -1,6 +1,6 @@
 //! Projects, one by one, by the CRM's own id, and as a list.
 
-use std::sync::Arc;
+use std::{num::NonZeroU32, sync::Arc};
 
 use super::{Catalog, Error, Usage, fetched, read};
 use crate::{
@@ -12,10 +12,20 @@ use crate::{
 
 /// Projects in one page as we ask for it: Aurora's own default, so that a page cached here serves several of the
 /// client's.
-const PAGE_SIZE: u32 = 100;
+const PAGE_SIZE: NonZeroU32 = NonZeroU32::new(100).unwrap();
 
 /// How many pages are looked through for the project that a position names, when new projects have pushed it back.
 const PAGES_SEARCHED: u32 = 3;
+
+/// The indices of a page's items.
+fn indices(page: u32) -> impl Iterator<Item = u32> {
+    page.saturating_mul(PAGE_SIZE.get())..
+}
+
+/// Whether there may be another page behind this one.
+fn is_full(items: &[Arc<Project>]) -> bool {
+    items.len() >= PAGE_SIZE.get() as usize
+}
 
 /// A place in the list of projects: behind this project, which stood at this index.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,8 +110,7 @@ impl Catalog {
         let mut page = start / PAGE_SIZE;
         loop {
             let items = self.page(tenant, page, usage).await?;
-            let full = u32::try_from(items.value.len()).is_ok_and(|count| count >= PAGE_SIZE);
-            for (index, project) in (page * PAGE_SIZE..).zip(items.value.iter()) {
+            for (index, project) in indices(page).zip(items.value.iter()) {
                 if index >= end {
                     return Ok(Listing { projects, more: true });
                 }
@@ -110,7 +119,7 @@ impl Catalog {
                     projects.push((position, Arc::clone(project)));
                 }
             }
-            if !full {
+            if !is_full(&items.value) {
                 return Ok(Listing { projects, more: false });
             }
             page = page.checked_add(1).ok_or(Error::Position)?;
@@ -123,11 +132,11 @@ impl Catalog {
         let first_page = position.index / PAGE_SIZE;
         for page in first_page..first_page.saturating_add(PAGES_SEARCHED) {
             let items = self.page(tenant, page, usage).await?;
-            let found = (page * PAGE_SIZE..).zip(items.value.iter()).find(|(_, it)| it.id == position.project);
+            let found = indices(page).zip(items.value.iter()).find(|(_, it)| it.id == position.project);
             if let Some((index, _)) = found {
                 return Ok(index + 1);
             }
-            if items.value.len() < PAGE_SIZE as usize {
+            if !is_full(&items.value) {
                 break;
             }
         }
@@ -140,7 +149,8 @@ impl Catalog {
         page: u32,
         usage: &Usage,
     ) -> Result<Fetched<Vec<Arc<Project>>>, Error> {
-        let wanted = Page { number: page.checked_add(1).ok_or(Error::Position)?, size: PAGE_SIZE };
+        let number = NonZeroU32::MIN.checked_add(page).ok_or(Error::Position)?;
+        let wanted = Page { number, size: PAGE_SIZE };
         let (aurora, meter) = (self.0.aurora.clone(), usage.meter().clone());
         let store = &self.0.store;
         let fetch = || {

@@ -1,0 +1,104 @@
+//! The schema, and the doorway through which every transport reaches it.
+//!
+//! One noun a file: its types and its root fields. Invariants: a resolver asks the catalog, the journal or the feed,
+//! never Aurora; a field that needs Aurora is nullable and fails alone; what leaves has a code of the closed list.
+
+pub mod admin;
+pub mod connect;
+pub mod connection;
+pub mod context;
+pub mod create;
+pub mod design;
+pub mod doorway;
+pub mod engine;
+pub mod error;
+pub mod event;
+pub mod global_id;
+pub mod loader;
+mod merge;
+pub mod node;
+pub mod project;
+pub mod scalar;
+pub mod summary;
+pub mod tenant;
+
+use std::sync::Arc;
+
+use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, SchemaBuilder};
+
+pub use context::{Links, Parts};
+pub use doorway::Doorway;
+pub use engine::{Answer, Call, Engine, Kind, Operation};
+pub use error::{Code, Failure};
+
+/// A nullable field that can fail. The engine takes down the *parent* of a `Result<Option<T>>` that fails; of this, only
+/// the field itself becomes null.
+type Fallible<T> = Option<async_graphql::Result<T>>;
+
+/// Everything that can be read. A field that needs Aurora says what it costs; a field that fails is null with an error, and its
+/// siblings arrive.
+#[derive(MergedObject, Default)]
+#[graphql(name = "Query")]
+pub struct Queries(
+    node::NodeQuery,
+    tenant::TenantQuery,
+    project::ProjectQuery,
+    design::DesignQuery,
+    summary::SummaryQuery,
+    event::EventQuery,
+    admin::AdminQuery,
+);
+
+/// Everything that can be changed.
+#[derive(MergedObject, Default)]
+#[graphql(name = "Mutation")]
+pub struct Mutations(create::ProjectMutation, connect::TenantMutation);
+
+/// Everything that can be listened to. Each event carries a cursor; a subscription that begins `after` it misses nothing and
+/// repeats nothing.
+#[derive(MergedSubscription, Default)]
+#[graphql(name = "Subscription")]
+pub struct Subscriptions(event::EventSubscription);
+
+/// How deep, how complex and how recursive an operation may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Levels of fields within fields.
+    pub depth: usize,
+    /// Aliases in a document.
+    pub aliases: usize,
+    /// Directives at one place.
+    pub directives: usize,
+    /// Fields in all.
+    pub complexity: usize,
+}
+
+/// The doorway to the schema, over the parts of the gateway.
+#[must_use]
+pub fn doorway(parts: Parts, limits: Limits) -> Doorway {
+    let schema = builder()
+        .limit_depth(limits.depth)
+        .limit_aliases(limits.aliases)
+        .limit_directives(limits.directives)
+        .limit_complexity(limits.complexity)
+        .finish();
+    Doorway::new(Engine::new(schema).with_parts(Arc::new(parts)))
+}
+
+fn builder() -> SchemaBuilder<Queries, Mutations, Subscriptions> {
+    Schema::build(Queries::default(), Mutations::default(), Subscriptions::default())
+        .register_output_type::<node::Node>()
+        .register_output_type::<event::Event>()
+        .register_output_type::<scalar::LengthUnit>()
+        .register_output_type::<scalar::AreaUnit>()
+}
+
+/// The schema as text, as `schema.graphql` has it.
+#[must_use]
+pub fn sdl() -> String {
+    let mut text = builder().finish().sdl_with_options(SDLExportOptions::new().include_specified_by());
+    while text.ends_with("\n\n") {
+        text.pop();
+    }
+    text
+}
