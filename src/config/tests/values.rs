@@ -162,6 +162,13 @@ fn header_names_that_are_none_are_refused() {
 }
 
 #[test]
+fn text_that_cannot_be_sent_in_a_header_is_refused() {
+    refused("aurora.api_version", "\"2024.05\\n\"", "must not contain control characters");
+    refused("aurora.api_version", "\" 2024.05\"", "must be printable ASCII without spaces around it");
+    refused("webhooks.secret", "\"schlüssel\"", "must be printable ASCII without spaces around it");
+}
+
+#[test]
 fn tenant_ids_that_could_leave_their_place_in_a_path_are_refused() {
     refused("webhooks.default_tenant", "\"a/b\"", "contains a control character or a slash");
     refused("webhooks.default_tenant", "\"a\\u0007b\"", "contains a control character or a slash");
