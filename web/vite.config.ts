@@ -27,6 +27,6 @@ export default defineConfig({
       "/schema.graphql": gateway,
     },
   },
-  test: { include: ["src/**/*.test.ts"] },
+  test: { include: ["src/**/*.test.ts"], server: { deps: { inline: ["graphql"] } } },
   worker: { format: "es" },
 });

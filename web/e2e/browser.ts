@@ -13,7 +13,7 @@ export interface Browser {
   readonly context: BrowserContext;
   /** Requests that would have left the machine. */
   readonly strayed: readonly string[];
-  /** Console errors and uncaught exceptions. */
+  /** Console errors and warnings, and uncaught exceptions. */
   readonly complaints: readonly string[];
   readonly open: (url: string) => Promise<Page>;
   readonly close: () => Promise<void>;
@@ -57,7 +57,8 @@ export async function openBrowser(colorScheme: "light" | "dark" = "light"): Prom
   context.on("request", (request) => note(request.url()));
   context.on("weberror", (error) => complaints.push(String(error.error())));
   context.on("console", (message) => {
-    if (message.type() === "error") complaints.push(message.text());
+    const { type, text } = { type: message.type(), text: message.text() };
+    if (type === "error" || type === "warning") complaints.push(text);
   });
   context.on("page", (page) => page.on("websocket", (socket) => note(socket.url())));
 

@@ -16,8 +16,10 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  const strayed = browser?.strayed;
   await browser?.close();
   await gateway?.close();
+  expect(strayed).toEqual([]);
 });
 
 test("without a demo the page says how to set a key, and carries it to every tab", async () => {
@@ -107,7 +109,6 @@ test("the landing page gives a line to paste and says whether the gateway runs",
   expect(await line.textContent()).toContain(`${gateway.url}/graphql`);
   expect(await line.textContent()).toContain(`Bearer ${KEY}`);
   await picture(page, "landing-light");
-  expect(browser.strayed).toEqual([]);
   expect(browser.complaints).toEqual([]);
 });
 

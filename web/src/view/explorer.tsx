@@ -2,12 +2,9 @@
 import { DOC_EXPLORER_PLUGIN } from "@graphiql/plugin-doc-explorer";
 import { GraphiQL } from "graphiql";
 import { useMemo } from "react";
+import { prepareExplorer } from "../actions/explorer";
 import type { Config } from "../api/config";
-import { createFetcher } from "../api/graphql";
-import { examples } from "../examples";
-import { headersWith } from "../state/headers";
 import type { PageStore, State } from "../state/page";
-import { openDrawer } from "../storage";
 import { KeyCarrier } from "./key-carrier";
 import { TopBar } from "./top-bar";
 import { usePage } from "./use-page";
@@ -61,7 +58,7 @@ function Notice({ state }: { state: State }) {
  */
 function Editors({ store, config }: { store: PageStore; config: Config }) {
   const { schema } = usePage(store);
-  const setup = useMemo(() => prepare(config), [config]);
+  const setup = useMemo(() => prepareExplorer(config, window.location.origin), [config]);
   const onEditHeaders = useMemo(
     () => (text: string) => store.dispatch({ type: "headersShown", text }),
     [store],
@@ -83,25 +80,3 @@ function Editors({ store, config }: { store: PageStore; config: Config }) {
 
 /** One value for all renderings: GraphiQL resets its panes when the list is another one. */
 const NO_PLUGINS: never[] = [];
-
-function prepare(config: Config) {
-  const { storage, persistsHeaders, hasTabs } = openDrawer(config);
-  const headers = headersWith(config.demo?.apiKey ?? null);
-  const defaultTabs = examples(config.demo?.tenantId ?? null).map(({ query, variables }) => ({
-    query,
-    variables: JSON.stringify(variables, null, 2),
-    headers,
-  }));
-  return {
-    fetcher: createFetcher(window.location.origin),
-    storage,
-    defaultTabs,
-    defaultHeaders: headers,
-    // GraphiQL does not show the first default tab's variables by itself; beside saved tabs the same
-    // property would open one more tab.
-    ...(!hasTabs && { initialVariables: defaultTabs[0]?.variables ?? "" }),
-    shouldPersistHeaders: persistsHeaders,
-    defaultEditorToolsVisibility:
-      config.demo === null ? ("headers" as const) : ("variables" as const),
-  };
-}
