@@ -1,1 +1,3 @@
-//! x
+//! A GraphQL gateway over Aurora Solar.
+
+pub mod sandbox;
