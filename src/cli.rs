@@ -5,14 +5,19 @@
 //! Not here: the commands themselves, one file each under `cli/`.
 
 mod check_config;
+mod demo;
 mod healthcheck;
+mod sandbox;
+mod schema;
+mod serve;
+mod webhooks;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config;
+use crate::{config, telemetry};
 
 /// What was asked.
 #[derive(Debug, Parser)]
@@ -130,8 +135,29 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::CheckConfig(args) => check_config::run(&args),
         Command::Healthcheck(args) => healthcheck::run(args),
-        other => anyhow::bail!("{other:?} is not part of this build"),
+        Command::Serve(file) => serve::run(&file),
+        Command::Sandbox(file) => sandbox::run(&file),
+        Command::Demo(file) => demo::run(&file),
+        Command::Schema => {
+            schema::run();
+            Ok(())
+        }
+        Command::Webhooks(command) => webhooks::run(&command),
     }
+}
+
+/// Sends log lines where the settings say.
+fn start_logging(config: &config::Config) -> anyhow::Result<()> {
+    let format = match config.log.format {
+        config::Format::Text => telemetry::Format::Text,
+        config::Format::Json => telemetry::Format::Json,
+    };
+    Ok(telemetry::log::init(format, config.log.level.as_str())?)
+}
+
+/// The runtime that a command runs in.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
 
 /// 2 when the configuration is to blame, else 1.
