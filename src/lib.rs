@@ -2,5 +2,6 @@
 //!
 //! The map, in reading order. Data moves one way; `tests/it/tidy.rs` holds the arrows.
 
+pub mod aurora;
 pub mod clock;
 pub mod domain;
