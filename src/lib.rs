@@ -4,3 +4,7 @@
 
 pub mod clock;
 pub mod domain;
+pub mod intake;
+pub mod journal;
+pub mod sqlite;
+pub mod store;
