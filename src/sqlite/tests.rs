@@ -147,20 +147,17 @@ async fn a_full_queue_is_said_at_once() {
         async move { db.write(hold).await }
     });
     tokio::task::spawn_blocking(move || begun.recv().unwrap()).await.unwrap();
-    let waiting: Vec<_> = (0..QUEUE)
-        .map(|_| {
-            tokio::spawn({
-                let db = db.clone();
-                async move { db.write(|_| Ok(())).await }
-            })
-        })
-        .collect();
-    tokio::task::yield_now().await;
+    let mut waiting = Vec::new();
+    for _ in 0..QUEUE {
+        let mut work = Box::pin(db.write(|_| Ok(())));
+        assert!(futures_util::poll!(&mut work).is_pending());
+        waiting.push(work);
+    }
     assert!(matches!(db.write(|_| Ok(())).await, Err(Error::Busy)));
     end.send(()).unwrap();
     hold.await.unwrap().unwrap();
     for work in waiting {
-        work.await.unwrap().unwrap();
+        work.await.unwrap();
     }
     assert!(db.commits() < 50);
 }
