@@ -40,6 +40,8 @@ async fn a_partner_subscription_lives_from_create_to_delete_and_hides_its_secret
     let (_, changed) = world.partner(Method::PUT, &path, &off).await;
     assert_eq!(changed["partner_application_webhook"]["enabled"], false);
     assert_eq!(changed["partner_application_webhook"]["url_template"], TEMPLATE);
+    let rotated = json!({"partner_application_webhook": {"header_auth_value": "newer"}});
+    assert_eq!(world.partner(Method::PUT, &path, &rotated).await.0, 200);
     let (_, read) = world.partner(Method::GET, &path, &json!(null)).await;
     assert_eq!(read, changed);
     assert_eq!(world.partner(Method::DELETE, &path, &json!(null)).await, (204, json!("")));

@@ -32,11 +32,10 @@ fn pieces(template: &str) -> impl Iterator<Item = Piece<'_>> {
         if rest.is_empty() {
             return None;
         }
-        if let Some((name, after)) = rest.strip_prefix('<').and_then(|it| it.split_once('>')) {
-            if !name.is_empty() && name.chars().all(|it| it.is_ascii_alphanumeric() || it == '_') {
-                rest = after;
-                return Some(Piece::Name(name));
-            }
+        let bracketed = rest.strip_prefix('<').and_then(|it| it.split_once('>'));
+        if let Some((name, after)) = bracketed.filter(|(name, _)| is_name(name)) {
+            rest = after;
+            return Some(Piece::Name(name));
         }
         // Up to the next `<` that is not the first letter.
         let end = rest.char_indices().skip(1).find(|(_, it)| *it == '<').map_or(rest.len(), |(at, _)| at);
@@ -44,6 +43,10 @@ fn pieces(template: &str) -> impl Iterator<Item = Piece<'_>> {
         rest = after;
         Some(Piece::Text(text))
     })
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|it| it.is_ascii_alphanumeric() || it == '_')
 }
 
 /// Every byte but RFC 3986's unreserved ones as `%XX`; a space is `%20`, never `+`.
