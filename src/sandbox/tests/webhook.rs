@@ -64,7 +64,7 @@ async fn a_tenants_subscription_is_its_own() {
 }
 
 #[tokio::test]
-async fn partner_templates_need_both_placeholders_authentication_and_https() {
+async fn partner_templates_need_both_parameters_authentication_and_https() {
     let world = World::start().await;
     let refused = async |body: &Value| {
         let (status, body) = world.partner(Method::POST, "/webhooks", body).await;
