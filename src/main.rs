@@ -1,2 +1,2 @@
 //! Main.
-fn main() {}
+fn main(){}
