@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! The binary: parse, run, print the error chain. Everything else is in the library.
 
 use std::process::ExitCode;
@@ -18,7 +17,3 @@ fn main() -> ExitCode {
         }
     }
 }
-=======
-//! Main.
-fn main(){}
->>>>>>> sandbox

@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! The one integration test binary: the gateway through its outermost edges, against the sandbox.
 
 mod credentials;
@@ -11,6 +10,3 @@ mod summary;
 mod tidy;
 mod webhook;
 mod world;
-=======
-fn main(){}
->>>>>>> sandbox
