@@ -1,8 +1,10 @@
 //! The schema, and the doorway through which every transport reaches it.
 
+pub mod doorway;
 pub mod engine;
 pub mod error;
 
+pub use doorway::Doorway;
 pub use engine::{Answer, Call, Kind, Operation};
 pub use error::{Code, Failure};
 

@@ -5,3 +5,5 @@
 pub mod clock;
 pub mod domain;
 pub mod graphql;
+pub mod http;
+pub mod telemetry;

@@ -1,0 +1,123 @@
+//! The engine with its types forgotten, so that transports need not name the schema's roots.
+//!
+//! Invariant: a mutation that has begun runs to its end, whoever stops listening. Not here: what a transport makes
+//! of an [`Answer`].
+
+use std::{fmt, sync::Arc};
+
+use async_graphql::{ObjectType, SubscriptionType};
+use futures_util::{
+    FutureExt, StreamExt,
+    future::BoxFuture,
+    stream::{self, BoxStream},
+};
+
+use super::{
+    engine::{Answer, Call, Engine, Kind, Operation},
+    error::{Code, Failure},
+};
+use crate::domain::Viewer;
+
+/// What transports hold: prepares, executes and subscribes. Cheap to clone.
+#[derive(Clone)]
+pub struct Doorway(Arc<dyn Run>);
+
+impl fmt::Debug for Doorway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Doorway").finish_non_exhaustive()
+    }
+}
+
+impl Doorway {
+    /// The doorway to an engine.
+    #[must_use]
+    pub fn new<Q, M, S>(engine: Engine<Q, M, S>) -> Self
+    where
+        Q: ObjectType + 'static,
+        M: ObjectType + 'static,
+        S: SubscriptionType + 'static,
+    {
+        Self(Arc::new(engine))
+    }
+
+    /// Parses a request and chooses its operation.
+    ///
+    /// # Errors
+    /// When the document is not GraphQL, or the operation cannot be told.
+    pub fn prepare(&self, call: Call) -> Result<Operation, Failure> {
+        self.0.prepare(call)
+    }
+
+    /// Runs a query or a mutation.
+    pub async fn execute(&self, operation: Operation, viewer: Viewer, request_id: &str) -> Answer {
+        if operation.kind() != Kind::Mutation {
+            return self.0.execute(operation, viewer, request_id).await;
+        }
+        let run = Arc::clone(&self.0);
+        let request_id = request_id.to_owned();
+        // In a task of its own: a caller who hangs up must not leave a write half done.
+        let task = tokio::spawn(async move { run.execute(operation, viewer, &request_id).await });
+        task.await.unwrap_or_else(|_stopped| {
+            Answer::refused(Failure::new(Code::Internal, "the gateway stopped before the mutation ended"))
+        })
+    }
+
+    /// Everything an operation answers: one answer for a query or a mutation, any number for a subscription.
+    #[must_use]
+    pub fn answers(
+        &self,
+        operation: Operation,
+        viewer: Viewer,
+        request_id: &str,
+    ) -> BoxStream<'static, Answer> {
+        if operation.kind() == Kind::Subscription {
+            return self.0.subscribe(operation, viewer, request_id);
+        }
+        let doorway = self.clone();
+        let request_id = request_id.to_owned();
+        stream::once(async move { doorway.execute(operation, viewer, &request_id).await }).boxed()
+    }
+}
+
+trait Run: Send + Sync {
+    fn prepare(&self, call: Call) -> Result<Operation, Failure>;
+
+    fn execute<'a>(
+        &'a self,
+        operation: Operation,
+        viewer: Viewer,
+        request_id: &'a str,
+    ) -> BoxFuture<'a, Answer>;
+
+    fn subscribe(&self, operation: Operation, viewer: Viewer, request_id: &str)
+    -> BoxStream<'static, Answer>;
+}
+
+impl<Q, M, S> Run for Engine<Q, M, S>
+where
+    Q: ObjectType + 'static,
+    M: ObjectType + 'static,
+    S: SubscriptionType + 'static,
+{
+    fn prepare(&self, call: Call) -> Result<Operation, Failure> {
+        Self::prepare(self, call)
+    }
+
+    fn execute<'a>(
+        &'a self,
+        operation: Operation,
+        viewer: Viewer,
+        request_id: &'a str,
+    ) -> BoxFuture<'a, Answer> {
+        Self::execute(self, operation, viewer, request_id).boxed()
+    }
+
+    fn subscribe(
+        &self,
+        operation: Operation,
+        viewer: Viewer,
+        request_id: &str,
+    ) -> BoxStream<'static, Answer> {
+        Self::subscribe(self, operation, viewer, request_id).boxed()
+    }
+}
