@@ -90,9 +90,8 @@ impl<'a> Call<'a> {
         let mut url = base.clone();
         let mut ids = self.ids.iter();
         {
-            let mut path = url
-                .path_segments_mut()
-                .map_err(|()| Error::InvalidResponse("the base URL takes no path"))?;
+            let mut path =
+                url.path_segments_mut().map_err(|()| Error::InvalidResponse("the base URL takes no path"))?;
             path.pop_if_empty();
             for part in self.template.trim_start_matches('/').split('/') {
                 if part.starts_with('{') {

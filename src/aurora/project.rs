@@ -47,9 +47,8 @@ impl Aurora {
     ) -> Result<Vec<Project>, Error> {
         let number = page.number.max(1).to_string();
         let size = page.size.clamp(1, LARGEST_PAGE).to_string();
-        let call = Call::get(ALL, &[tenant.as_str()])
-            .with_query("page", &number)
-            .with_query("per_page", &size);
+        let call =
+            Call::get(ALL, &[tenant.as_str()]).with_query("page", &number).with_query("per_page", &size);
         let answer = self.call(tenant, &call, meter).await?;
         Ok(wire::projects(&answer.body, tenant)?)
     }
@@ -65,9 +64,8 @@ impl Aurora {
         new: &NewProject,
         meter: &Meter,
     ) -> Result<Project, Error> {
-        let call = Call::new(Verb::Post, ALL, &[tenant.as_str()])
-            .with_body(wire::new_project(new)?)
-            .creating();
+        let call =
+            Call::new(Verb::Post, ALL, &[tenant.as_str()]).with_body(wire::new_project(new)?).creating();
         let answer = self.call(tenant, &call, meter).await?;
         wire::project(&answer.body, tenant, None).map_err(outcome_unknown)
     }

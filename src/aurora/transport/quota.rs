@@ -201,7 +201,9 @@ mod tests {
         }
         let asked = Instant::now();
         let refused = quota.take_turn(PATIENCE).await.err();
-        assert!(matches!(refused, Some(Failure::Decided(Error::RateLimited { retry_after })) if retry_after == WINDOW));
+        assert!(
+            matches!(refused, Some(Failure::Decided(Error::RateLimited { retry_after })) if retry_after == WINDOW)
+        );
         assert_eq!(asked.elapsed(), Duration::ZERO);
         assert_eq!(quota.budget(), Budget { limit: 3, remaining: 0, resets_in: WINDOW });
     }

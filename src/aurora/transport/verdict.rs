@@ -123,9 +123,10 @@ fn secrets<'a>(call: &'a Call<'_>, key: &'a Key) -> Vec<&'a str> {
 
 /// For how long Aurora wants no further call: from the header, else from the body, else our own guess.
 fn wait(reply: &Reply, now: Timestamp) -> Duration {
-    let told = reply.retry_after.as_deref().and_then(|header| {
-        seconds(header).or_else(|| until(header, reply.date.as_deref(), now))
-    });
+    let told = reply
+        .retry_after
+        .as_deref()
+        .and_then(|header| seconds(header).or_else(|| until(header, reply.date.as_deref(), now)));
     let body = reply.body.as_deref().unwrap_or_default();
     told.or_else(|| wire::wait(body)).unwrap_or(DEFAULT_WAIT).clamp(SHORTEST_WAIT, LONGEST_WAIT)
 }
