@@ -3,13 +3,14 @@
 //! Invariants: an id fills exactly one segment of the path, whatever characters it has; what is shown of a call
 //! is its template, never an id's neighbours, its query or its body.
 
+use std::sync::Arc;
+
 use secrecy::SecretString;
 use url::Url;
 
-use super::Error;
+use super::{Error, wire::Unreadable};
 
 /// A request to Aurora, not yet tied to a key.
-#[derive(Clone)]
 pub(super) struct Call<'a> {
     pub(super) verb: Verb,
     /// `/tenants/{tenant}/projects`: for the path, and for logs as it stands.
@@ -80,6 +81,16 @@ impl<'a> Call<'a> {
     pub(super) fn hiding(mut self, secret: &'a SecretString) -> Self {
         self.secrets.push(secret);
         self
+    }
+
+    /// What was read of the answer; an answer that makes no sense is told of here, once. If the call makes
+    /// something, it was made, and what it is remains open.
+    pub(super) fn understood<T>(&self, read: Result<T, Unreadable>) -> Result<T, Error> {
+        read.map_err(|unreadable| {
+            let route = self.template;
+            tracing::warn!(route, "Aurora's answer to {route} makes no sense: {unreadable}");
+            if self.creates { Error::OutcomeUnknown(Arc::new(unreadable)) } else { unreadable.into() }
+        })
     }
 
     /// The call's URL under Aurora's base.

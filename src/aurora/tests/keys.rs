@@ -191,6 +191,20 @@ async fn a_token_that_comes_for_an_old_key_is_exchanged_while_the_old_key_serves
 }
 
 #[tokio::test]
+async fn a_session_token_that_never_left_can_be_tried_again() {
+    let double = Double::with_keys(|_| empty_design()).await;
+    let session_tokens = SessionTokens::Required;
+    let requests_per_minute = NonZeroU32::MIN;
+    let aurora = client(Config { session_tokens, requests_per_minute, ..config(&double) });
+    aurora.connect(&tenant(), "st-1".into()).await.unwrap();
+    for _ in 0..2 {
+        let held = aurora.connect(&tenant(), "st-2".into()).await;
+        assert!(matches!(held, Err(Error::RateLimited { .. })));
+    }
+    assert_eq!(double.exchanges(), 1);
+}
+
+#[tokio::test]
 async fn without_an_application_only_own_keys_work() {
     let double = Double::with_keys(|_| empty_design()).await;
     let aurora = client(Config { application: None, ..own_key(&double) });

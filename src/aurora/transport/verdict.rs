@@ -45,12 +45,12 @@ pub(in crate::aurora) enum Failure {
     /// Aurora asked us to wait.
     #[error("Aurora asked us to wait")]
     Busy { retry_after: Duration },
-    /// A clear no, from Aurora or from ourselves: certainly not done.
+    /// A clear no from Aurora: certainly not done.
     #[error("{0}")]
     Decided(Error),
-    /// It could not be put on the wire as it is: certainly not done.
-    #[error("not sent: {0}")]
-    Undone(&'static str),
+    /// We did not let it out: certainly not done.
+    #[error("{0}")]
+    Held(Error),
     /// No connection: certainly not done.
     #[error("no connection")]
     NotSent(Cause),
@@ -74,8 +74,7 @@ impl Failure {
         match self {
             Self::Unauthorized => Error::Forbidden,
             Self::Busy { retry_after } => Error::RateLimited { retry_after },
-            Self::Decided(error) => error,
-            Self::Undone(reason) => Error::unavailable(NoVerdict(reason)),
+            Self::Decided(error) | Self::Held(error) => error,
             Self::NotSent(cause) => Error::Unavailable(cause),
             Self::Timeout if call.creates => unknown(NoVerdict("Aurora did not answer in time")),
             Self::Timeout => Error::Timeout,
