@@ -78,11 +78,11 @@ impl OutputType for Id<'_> {
 /// Units of power.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub enum PowerUnit {
-    /// W
+    /// Watt (W).
     Watt,
-    /// kW: 1,000 W
+    /// Kilowatt (kW): 1,000 W.
     Kilowatt,
-    /// MW: 1,000,000 W
+    /// Megawatt (MW): 1,000,000 W.
     Megawatt,
 }
 
@@ -101,11 +101,11 @@ impl PowerUnit {
 /// Units of energy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub enum EnergyUnit {
-    /// Wh
+    /// Watt-hour (Wh).
     WattHour,
-    /// kWh: 1,000 Wh
+    /// Kilowatt-hour (kWh): 1,000 Wh.
     KilowattHour,
-    /// MWh: 1,000,000 Wh
+    /// Megawatt-hour (MWh): 1,000,000 Wh.
     MegawattHour,
 }
 
@@ -130,18 +130,18 @@ impl EnergyUnit {
 /// Units of length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub enum LengthUnit {
-    /// m
+    /// Metre (m).
     Meter,
-    /// ft: 0.3048 m
+    /// Foot (ft): 0.3048 m.
     Foot,
 }
 
 /// Units of area.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub enum AreaUnit {
-    /// m²
+    /// Square metre (m²).
     SquareMeter,
-    /// ft²: 0.09290304 m²
+    /// Square foot (ft²): 0.09290304 m².
     SquareFoot,
 }
 

@@ -3,16 +3,17 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use crate::{
-    catalog::{self, Catalog, Usage},
-    domain::{Delivery, DesignKey, Fingerprint, ProjectId, ProjectKey, TenantId},
+    catalog::{self, Catalog, Upstream, Usage},
+    domain::{Delivery, DesignId, DesignKey, Fingerprint, ProjectId, ProjectKey, TenantId},
     journal::{Announced, Journal, Outcome, Waiting},
 };
 
 /// Deliveries that must keep their order share a lane.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum LaneKey {
-    Design(TenantId, crate::domain::DesignId),
+    Design(TenantId, DesignId),
     Project(TenantId, ProjectId),
+    /// Events that name neither; of a delivery without a tenant the journal never tells.
     Tenant(Option<TenantId>),
 }
 
@@ -125,9 +126,7 @@ impl Rereader {
 /// Whether waiting can help: Aurora is out, or the tenant's key may still come.
 fn may_pass(error: &catalog::Error) -> bool {
     match error {
-        catalog::Error::Aurora(error) => {
-            error.is_outage() || matches!(error, crate::aurora::Error::NotConnected { .. })
-        }
+        catalog::Error::Aurora(error) => error.is_outage() || matches!(error, Upstream::NotConnected { .. }),
         catalog::Error::Overtaken => true,
         _ => false,
     }
