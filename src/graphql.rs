@@ -3,6 +3,7 @@
 pub mod doorway;
 pub mod engine;
 pub mod error;
+pub mod rules;
 
 pub use doorway::Doorway;
 pub use engine::{Answer, Call, Kind, Operation};
