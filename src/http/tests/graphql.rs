@@ -5,8 +5,10 @@ use std::{convert::Infallible, sync::atomic::Ordering::SeqCst};
 use bytes::Bytes;
 use http_body_util::StreamBody;
 use hyper::body::Frame;
+use serde_json::Value;
 
 use super::world::{FRIEND, READER, Reply, World, eventually};
+use crate::telemetry::log::{self, tests::Captured};
 
 #[tokio::test]
 async fn an_operation_is_answered_in_the_media_type_that_was_asked_for() {
@@ -312,4 +314,28 @@ async fn a_client_that_asks_by_hash_is_told_to_send_the_text() {
     let world = World::start().await;
     let body = r#"{"extensions":{"persistedQuery":{"version":1,"sha256Hash":"00"}}}"#;
     assert_eq!(world.post(body).await.refusal().1, "PERSISTED_QUERY_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn a_request_is_logged_by_its_template_and_never_by_what_it_carried() {
+    let captured = Captured::default();
+    let writer = captured.clone();
+    let lines = log::subscriber(log::Format::Json, "trace", move || writer.clone()).unwrap();
+    // The server runs on this thread too, so that its lines come here.
+    let _here = tracing::subscriber::set_default(lines);
+    let world = World::start().await;
+    let secret = "query=%7Bname%7D&session_token=s3cret";
+    Reply::to(world.request("GET", &format!("/graphql?{secret}")).header("x-request-id", "deal-1")).await;
+    Reply::to(world.request("GET", &format!("/s3cret?{secret}")).header("cookie", "s3cret")).await;
+    world.post(r#"{"query":"{ echo(id: \"s3cret\") }"}"#).await;
+    let text = captured.text();
+    assert!(!text.contains("s3cret") && !text.contains("k-crm"), "{text}");
+    let line: Value = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .find(|line| line["request_id"] == "deal-1")
+        .unwrap();
+    assert_eq!((&line["method"], &line["route"]), (&"GET".into(), &"/graphql".into()), "{line}");
+    assert_eq!((&line["status"], &line["credential"]), (&200.into(), &"crm".into()), "{line}");
+    assert!(line["duration_us"].is_u64(), "{line}");
 }
