@@ -1,60 +1,105 @@
 //! The schema, and the doorway through which every transport reaches it.
+//!
+//! One noun a file: its types and its root fields. Invariants: a resolver asks the catalog, the journal or the feed,
+//! never Aurora; a field that needs Aurora is nullable and fails alone; what leaves has a code of the closed list.
 
+pub mod admin;
+pub mod connect;
+pub mod connection;
+pub mod context;
+pub mod create;
+pub mod design;
 pub mod doorway;
 pub mod engine;
 pub mod error;
+pub mod event;
+pub mod global_id;
+pub mod loader;
+mod merge;
+pub mod node;
+pub mod project;
 pub mod rules;
+pub mod scalar;
+pub mod summary;
+pub mod tenant;
 
+use std::sync::Arc;
+
+use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, SchemaBuilder};
+
+pub use context::{Links, Parts};
 pub use doorway::Doorway;
-pub use engine::{Answer, Call, Kind, Operation};
+pub use engine::{Answer, Call, Engine, Kind, Operation};
 pub use error::{Code, Failure};
 
-use async_graphql::{Context, Object, Schema, Subscription};
-use futures_util::{Stream, StreamExt};
+/// A nullable field that can fail. The engine takes down the *parent* of a `Result<Option<T>>` that fails; of this, only
+/// the field itself becomes null.
+type Fallible<T> = Option<async_graphql::Result<T>>;
 
-use crate::domain::Viewer;
+/// Everything that can be read. A field that needs Aurora says what it costs; a field that fails is null with an error, and its
+/// siblings arrive.
+#[derive(MergedObject, Default)]
+#[graphql(name = "Query")]
+pub struct Queries(
+    node::NodeQuery,
+    tenant::TenantQuery,
+    project::ProjectQuery,
+    design::DesignQuery,
+    summary::SummaryQuery,
+    event::EventQuery,
+    admin::AdminQuery,
+);
 
-/// The root of queries.
-pub struct Query;
+/// Everything that can be changed.
+#[derive(MergedObject, Default)]
+#[graphql(name = "Mutation")]
+pub struct Mutations(create::ProjectMutation, connect::TenantMutation);
 
-#[Object]
-impl Query {
-    /// The name of the credential.
-    async fn name<'a>(&self, ctx: &'a Context<'_>) -> &'a str {
-        ctx.data::<Viewer>().map_or("", Viewer::name)
-    }
+/// Everything that can be listened to. Each event carries a cursor; a subscription that begins `after` it misses nothing and
+/// repeats nothing.
+#[derive(MergedSubscription, Default)]
+#[graphql(name = "Subscription")]
+pub struct Subscriptions(event::EventSubscription);
+
+/// How deep, how complex and how recursive an operation may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Levels of fields within fields.
+    pub depth: usize,
+    /// Aliases in a document.
+    pub aliases: usize,
+    /// Directives at one place.
+    pub directives: usize,
+    /// Fields in all.
+    pub complexity: usize,
 }
 
-/// The root of mutations.
-pub struct Mutation;
-
-#[Object]
-impl Mutation {
-    /// Adds one.
-    async fn increment(&self, by: i32) -> i32 {
-        by + 1
-    }
-}
-
-/// The root of subscriptions.
-pub struct Subscriptions;
-
-#[Subscription]
-impl Subscriptions {
-    /// Counts.
-    async fn count(&self, until: i32) -> impl Stream<Item = i32> {
-        futures_util::stream::iter(0..until).then(|i| async move {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-            i
-        })
-    }
-}
-
-/// The engine of this product's schema.
-pub type Engine = engine::Engine<Query, Mutation, Subscriptions>;
-
-/// The schema.
+/// The doorway to the schema, over the parts of the gateway.
 #[must_use]
-pub fn engine() -> Engine {
-    engine::Engine::new(Schema::new(Query, Mutation, Subscriptions))
+pub fn doorway(parts: Parts, limits: Limits) -> Doorway {
+    let schema = builder()
+        .limit_depth(limits.depth)
+        .limit_aliases(limits.aliases)
+        .limit_directives(limits.directives)
+        .limit_complexity(limits.complexity)
+        .finish();
+    Doorway::new(Engine::new(schema).with_parts(Arc::new(parts)))
+}
+
+fn builder() -> SchemaBuilder<Queries, Mutations, Subscriptions> {
+    Schema::build(Queries::default(), Mutations::default(), Subscriptions::default())
+        .register_output_type::<node::Node>()
+        .register_output_type::<event::Event>()
+        .register_output_type::<scalar::LengthUnit>()
+        .register_output_type::<scalar::AreaUnit>()
+}
+
+/// The schema as text, as `schema.graphql` has it.
+#[must_use]
+pub fn sdl() -> String {
+    let mut text = builder().finish().sdl_with_options(SDLExportOptions::new().include_specified_by());
+    while text.ends_with("\n\n") {
+        text.pop();
+    }
+    text
 }

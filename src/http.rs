@@ -12,6 +12,7 @@ pub mod origin;
 pub mod page;
 mod request_id;
 pub mod server;
+mod webhook;
 pub mod websocket;
 
 use std::{sync::Arc, time::Duration};
@@ -28,7 +29,7 @@ pub use self::{
     request_id::RequestId,
     server::Server,
 };
-use crate::{graphql::Doorway, telemetry::Metrics};
+use crate::{graphql::Doorway, intake::Intake, telemetry::Metrics};
 
 /// What a caller may cost, and who may call from a web page.
 #[derive(Debug, Clone)]
@@ -70,6 +71,8 @@ pub struct State {
     pub credentials: Credentials,
     /// The way to the schema.
     pub doorway: Doorway,
+    /// Takes Aurora's deliveries in.
+    pub intake: Intake,
     /// Where requests are counted.
     pub metrics: Arc<Metrics>,
     /// The pages and what they are told.
@@ -78,11 +81,15 @@ pub struct State {
     pub shutdown: CancellationToken,
 }
 
+/// Where Aurora delivers.
+const DELIVERIES: &str = "/webhooks/aurora/{event}";
+
 /// The public routes.
 pub fn router(state: State) -> Router {
     let state = &Arc::new(state);
     Router::new()
         .route("/graphql", edge::route(state, "/graphql", graphql::handle))
+        .route(DELIVERIES, edge::route(state, DELIVERIES, webhook::aurora))
         .merge(pages(state))
         .fallback_service(edge::route(state, "(none)", page::not_found))
 }

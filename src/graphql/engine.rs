@@ -1,4 +1,4 @@
-//! The doorway to the schema: every transport prepares an operation here, then executes it or subscribes to it.
+//! Runs operations: prepared once per document, executed in the context of one request.
 //!
 //! Invariants: a document is parsed once per text, not once per request; a panic in a resolver costs one
 //! operation; nothing leaves without a code. Not here: bytes, status codes and sockets, which are `http`'s.
@@ -6,16 +6,19 @@
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use async_graphql::{
-    Pos, Request, Response, Schema, ServerError, Value, Variables,
+    ObjectType, Pos, Request, Response, Schema, ServerError, SubscriptionType, Value, Variables,
     parser::{
         parse_query,
         types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType},
     },
+    value,
 };
 use futures_util::{FutureExt, Stream, StreamExt};
 
 use super::{
+    context::{Asked, Parts},
     error::{Code, Failure},
+    merge::merge_mutations,
     rules::{Inputs, one_root_field},
 };
 use crate::domain::{Scope, Viewer};
@@ -95,6 +98,7 @@ pub struct Engine<Q, M, S> {
     schema: Schema<Q, M, S>,
     documents: moka::sync::Cache<Box<str>, Arc<ExecutableDocument>>,
     inputs: Inputs,
+    parts: Option<Arc<Parts>>,
 }
 
 /// Bytes of document text that are kept parsed. A parsed document weighs about ten times its text.
@@ -102,11 +106,11 @@ const DOCUMENT_CACHE_BYTES: u64 = 4 * 1024 * 1024;
 
 impl<Q, M, S> Engine<Q, M, S>
 where
-    Q: async_graphql::ObjectType + 'static,
-    M: async_graphql::ObjectType + 'static,
-    S: async_graphql::SubscriptionType + 'static,
+    Q: ObjectType + 'static,
+    M: ObjectType + 'static,
+    S: SubscriptionType + 'static,
 {
-    /// Puts an engine around a schema.
+    /// Puts an engine around a schema whose resolvers need nothing but the viewer.
     #[must_use]
     pub fn new(schema: Schema<Q, M, S>) -> Self {
         let documents = moka::sync::Cache::<Box<str>, _>::builder()
@@ -114,7 +118,13 @@ where
             .max_capacity(DOCUMENT_CACHE_BYTES)
             .build();
         let inputs = Inputs::of(&schema.sdl());
-        Self { schema, documents, inputs }
+        Self { schema, documents, inputs, parts: None }
+    }
+
+    /// Gives resolvers the parts of the gateway.
+    #[must_use]
+    pub fn with_parts(self, parts: Arc<Parts>) -> Self {
+        Self { parts: Some(parts), ..self }
     }
 
     /// Parses a request and chooses its operation.
@@ -136,7 +146,8 @@ where
         if let Some(known) = self.documents.get(text) {
             return Ok(known);
         }
-        let parsed = parse_query(text).map_err(|error| syntax(&ServerError::from(error)))?;
+        let mut parsed = parse_query(text).map_err(|error| syntax(&ServerError::from(error)))?;
+        merge_mutations(&mut parsed);
         let parsed = Arc::new(parsed);
         self.documents.insert(text.into(), Arc::clone(&parsed));
         Ok(parsed)
@@ -147,11 +158,16 @@ where
         if let Err(failure) = may(&viewer, operation.kind) {
             return Answer::refused(failure);
         }
-        let request = request(operation, viewer);
-        match AssertUnwindSafe(self.schema.execute(request)).catch_unwind().await {
+        let explain = operation.call.explain;
+        let (request, asked) = self.request(operation, viewer);
+        let mut answer = match AssertUnwindSafe(self.schema.execute(request)).catch_unwind().await {
             Ok(response) => finish(response),
-            Err(_panic) => Answer::refused(internal(request_id)),
+            Err(_panic) => return Answer::refused(internal(request_id)),
+        };
+        if let Some(asked) = asked.filter(|_| explain && answer.executed) {
+            self.explain(&asked, &mut answer.response);
         }
+        answer
     }
 
     /// Listens. The stream ends when the subscription does, and with an answer that was refused when it cannot begin.
@@ -165,11 +181,49 @@ where
         let request_id = request_id.to_owned();
         let begin = match refused {
             Some(failure) => futures_util::stream::once(async { Answer::refused(failure) }).boxed(),
-            None => self.schema.execute_stream(request(operation, viewer)).map(finish).boxed(),
+            None => {
+                let (request, _asked) = self.request(operation, viewer);
+                self.schema.execute_stream(request).map(finish).boxed()
+            }
         };
         AssertUnwindSafe(begin)
             .catch_unwind()
             .map(move |item| item.unwrap_or_else(|_panic| Answer::refused(internal(&request_id))))
+    }
+
+    fn request(&self, operation: Operation, viewer: Viewer) -> (Request, Option<Arc<Asked>>) {
+        let mut request = Request::new(operation.call.query).variables(operation.call.variables);
+        if let Some(name) = operation.call.operation_name {
+            request = request.operation_name(name);
+        }
+        request.set_parsed_query((*operation.document).clone());
+        match &self.parts {
+            Some(parts) => {
+                let asked = Arc::new(Asked::new(viewer, Arc::clone(parts)));
+                (request.data(Arc::clone(&asked)), Some(asked))
+            }
+            None => (request.data(viewer), None),
+        }
+    }
+
+    /// Says what the operation cost, where it concerned one tenant: a budget is a tenant's.
+    fn explain(&self, asked: &Asked, response: &mut Response) {
+        let (Some(parts), Some(tenant)) = (&self.parts, asked.sole_concern()) else { return };
+        let budget = parts.catalog.budget(&tenant).map(|budget| {
+            value!({
+                "limit": budget.limit,
+                "remaining": budget.remaining,
+                "resetsInMs": u64::try_from(budget.resets_in.as_millis()).unwrap_or(u64::MAX),
+            })
+        });
+        let usage = &asked.usage;
+        let upstream = value!({
+            "calls": usage.calls(),
+            "cacheHits": usage.hits(),
+            "coalesced": usage.coalesced(),
+            "budget": budget.unwrap_or(Value::Null),
+        });
+        response.extensions.insert("upstream".to_owned(), upstream);
     }
 }
 
@@ -178,24 +232,12 @@ fn internal(request_id: &str) -> Failure {
         .detail("requestId", request_id)
 }
 
-/// # Errors
-/// When the viewer's scopes do not go that far.
-pub fn may(viewer: &Viewer, kind: Kind) -> Result<(), Failure> {
+fn may(viewer: &Viewer, kind: Kind) -> Result<(), Failure> {
     let needed = if kind == Kind::Mutation { Scope::Write } else { Scope::Read };
     if viewer.may(needed) {
         return Ok(());
     }
-    let message = format!("this credential has no scope {:?}", needed.name());
-    Err(Failure::new(Code::Forbidden, message))
-}
-
-fn request(operation: Operation, viewer: Viewer) -> Request {
-    let mut request = Request::new(operation.call.query).variables(operation.call.variables).data(viewer);
-    if let Some(name) = operation.call.operation_name {
-        request = request.operation_name(name);
-    }
-    request.set_parsed_query((*operation.document).clone());
-    request
+    Err(Failure::new(Code::Forbidden, format!("this needs a credential with the scope \"{}\"", needed.name())))
 }
 
 fn choose<'a>(

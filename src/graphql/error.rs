@@ -7,6 +7,13 @@ use std::time::Duration;
 
 use async_graphql::{ErrorExtensionValues, ServerError, Value};
 
+use super::context::not_found;
+use crate::{
+    catalog::{self, Upstream},
+    domain::{Seq, TenantId},
+    journal::{self, Cursors},
+};
+
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal, retryable $retryable:literal;)*) => {
         /// What went wrong, in one word that programs may rely on.
@@ -138,4 +145,85 @@ impl From<Failure> for async_graphql::Error {
         error.extensions = Some(failure.extensions());
         error
     }
+}
+
+/// What the catalog could not do, as a client sees it. `what` names the thing that was asked for.
+#[must_use]
+pub fn public(what: &str, error: &catalog::Error) -> Failure {
+    match error {
+        catalog::Error::Aurora(error) => upstream(what, error),
+        catalog::Error::Overtaken => {
+            Failure::new(Code::UpstreamUnavailable, format!("the {what} changed again and again while it was read"))
+        }
+        catalog::Error::Conflict => {
+            Failure::new(Code::IdempotencyConflict, "this key was used before with another input")
+        }
+        catalog::Error::Unsettled => {
+            let message = "an earlier call with this key may or may not have made the project; look in Aurora";
+            Failure::new(Code::OutcomeUnknown, message)
+        }
+        catalog::Error::Store(_) => internal("the gateway's store does not answer"),
+        catalog::Error::Position => Failure::new(Code::BadUserInput, "after is no cursor of this list"),
+    }
+}
+
+fn upstream(what: &str, error: &Upstream) -> Failure {
+    match error {
+        Upstream::NotFound => not_found(what),
+        Upstream::NotConnected { reason } => {
+            Failure::new(Code::TenantNotConnected, format!("the gateway has no key for this tenant: {reason}"))
+        }
+        Upstream::Forbidden => {
+            let message = format!("Aurora does not let the gateway's key have this {what}: a scope may be missing");
+            Failure::new(Code::UpstreamForbidden, message)
+        }
+        Upstream::Rejected { status, messages } => {
+            let said: Vec<_> = messages.iter().map(|it| it.message.as_str()).collect();
+            let message = format!("Aurora refused: {}", said.join("; "));
+            Failure::new(Code::UpstreamRejected, message).detail("upstreamStatus", i32::from(*status))
+        }
+        Upstream::RateLimited { retry_after } => {
+            let message = "Aurora's allowance for this tenant is spent";
+            Failure::new(Code::UpstreamRateLimited, message).retry_after(*retry_after)
+        }
+        Upstream::Timeout => Failure::new(Code::UpstreamTimeout, "Aurora did not answer in time"),
+        Upstream::Unavailable(_) => Failure::new(Code::UpstreamUnavailable, "Aurora cannot be reached"),
+        Upstream::InvalidResponse(_) => {
+            Failure::new(Code::UpstreamInvalidResponse, "Aurora's answer could not be understood")
+        }
+        Upstream::OutcomeUnknown(_) => {
+            Failure::new(Code::OutcomeUnknown, "whether Aurora made the project is not known; look there first")
+        }
+    }
+}
+
+/// What the journal could not do, as a client sees it.
+#[must_use]
+pub fn journal(cursors: &Cursors, tenant: &TenantId, error: &journal::Error) -> Failure {
+    match error {
+        journal::Error::Expired { oldest } => {
+            let message = "this cursor is older than what is kept: some events in between are gone";
+            let failure = Failure::new(Code::CursorExpired, message);
+            match oldest {
+                // The cursor just before the oldest event, so that following it gives all that is left.
+                Some(seq) => {
+                    let before = Seq(seq.0.saturating_sub(1));
+                    failure.detail("oldestCursor", cursors.seal(tenant, before))
+                }
+                None => failure,
+            }
+        }
+        other => store(other),
+    }
+}
+
+/// A store that does not answer.
+#[must_use]
+pub fn store(error: &journal::Error) -> Failure {
+    tracing::error!(error = %error, "the journal does not answer");
+    internal("the gateway's journal does not answer")
+}
+
+fn internal(message: &str) -> Failure {
+    Failure::new(Code::Internal, message)
 }

@@ -1,3 +1,12 @@
-//! The one integration test binary.
+//! The one integration test binary: the gateway through its outermost edges, against the sandbox.
 
-fn main() {}
+mod credentials;
+mod design;
+mod project;
+mod resilience;
+mod schema;
+mod subscription;
+mod summary;
+mod tidy;
+mod webhook;
+mod world;

@@ -1,0 +1,213 @@
+//! The only place that constructs: settings in, a gateway out.
+//!
+//! Invariant: nothing listens before everything that it needs has been opened; a stop closes in the opposite order,
+//! the store last. Not here: what any part does.
+
+pub mod registration;
+mod settings;
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::Context;
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+pub use settings::{aurora, webhook_target};
+
+use crate::{
+    catalog::Catalog,
+    clock::Clock,
+    config::Config,
+    graphql::{self, Parts},
+    http::{self, Admin, Server, Site, page},
+    intake::Intake,
+    journal::{Cursors, Journal, SqliteJournal},
+    relay::{Feed, Relay},
+    sqlite::Db,
+    store::Store,
+    telemetry::Metrics,
+};
+
+/// Session tokens that wait to be exchanged. More than Aurora's allowance lets through in a minute would be too old by
+/// their turn.
+const GRANTS: usize = 256;
+
+/// How often what is too old is thrown away.
+const PRUNE_EVERY: Duration = Duration::from_secs(10 * 60);
+
+/// A gateway that has been built and listens, but does not answer yet.
+pub struct App {
+    public: Server,
+    admin: Server,
+    router: axum::Router,
+    admin_router: axum::Router,
+    relay: Relay,
+    journal: Arc<dyn Journal>,
+    db: Db,
+    clock: Clock,
+    retention: Duration,
+    drain: Duration,
+    draining: Arc<AtomicBool>,
+    sockets: CancellationToken,
+}
+
+impl App {
+    /// Opens the store, takes the ports and puts the parts together.
+    ///
+    /// # Errors
+    /// When the store cannot be opened, a port cannot be had, or a setting cannot be used.
+    pub async fn build(config: &Config, clock: Clock) -> anyhow::Result<Self> {
+        Self::build_with(config, clock, None).await
+    }
+
+    /// The same, with a key that the pages fill in by themselves. For the demo.
+    ///
+    /// # Errors
+    /// As for [`build`](Self::build).
+    pub async fn build_with(config: &Config, clock: Clock, demo: Option<page::Demo>) -> anyhow::Result<Self> {
+        let db = Db::open(&config.store.path)
+            .with_context(|| format!("the store {} cannot be opened", config.store.path.display()))?;
+        let store = Store::new(db.clone());
+        let cursors = Cursors::new(&store.cursor_key().await?);
+        let journal = SqliteJournal::open(db.clone(), clock.clone()).await?;
+        let journal: Arc<dyn Journal> = Arc::new(journal);
+
+        let aurora = settings::aurora(config, clock.clone())?;
+        let catalog = Catalog::new(aurora, store, clock.clone(), &settings::freshness(config));
+        let (grant, grants) = mpsc::channel(GRANTS);
+        let intake = Intake::new(settings::intake(config), Arc::clone(&journal), clock.clone(), grant);
+        let relay = Relay::new(Arc::clone(&journal), catalog.clone(), grants);
+        let parts = Parts {
+            catalog,
+            journal: Arc::clone(&journal),
+            feed: Feed::new(Arc::clone(&journal)),
+            cursors,
+            tenants: settings::tenants(config),
+            links: settings::links(config),
+        };
+
+        let metrics = Arc::new(Metrics::new());
+        let sockets = CancellationToken::new();
+        let draining = Arc::new(AtomicBool::new(false));
+        let router = http::router(http::State {
+            config: settings::edges(config)?,
+            credentials: settings::credentials(config),
+            doorway: graphql::doorway(parts, settings::limits(config)),
+            intake,
+            metrics: Arc::clone(&metrics),
+            site: Site { demo, sdl: Bytes::from(graphql::sdl()) },
+            shutdown: sockets.clone(),
+        });
+        let admin_router = http::admin_router(Admin { metrics, ready: readiness(&draining, &journal) });
+
+        let limits = settings::connections(config);
+        let listen = |address: SocketAddr| {
+            let limits = limits.clone();
+            async move {
+                let bound = Server::bind(address, limits).await;
+                bound.with_context(|| format!("the address {address} cannot be had"))
+            }
+        };
+        Ok(Self {
+            public: listen(config.server.listen).await?,
+            admin: listen(config.server.admin_listen).await?,
+            router,
+            admin_router,
+            relay,
+            journal,
+            db,
+            clock,
+            retention: config.store.retention,
+            drain: config.server.drain,
+            draining,
+            sockets,
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.public.address()
+    }
+
+    /// Where its operator's routes listen.
+    #[must_use]
+    pub fn admin_addr(&self) -> SocketAddr {
+        self.admin.address()
+    }
+
+    /// Answers until it is told to stop, then lets what is under way come to its end.
+    ///
+    /// # Errors
+    /// When a part breaks off that cannot be done without.
+    pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        let work_ends = CancellationToken::new();
+        let relay = tokio::spawn(self.relay.run(work_ends.clone()));
+        let pruner =
+            tokio::spawn(prune(Arc::clone(&self.journal), self.clock, self.retention, work_ends.clone()));
+        let admin_ends = CancellationToken::new();
+        let admin = tokio::spawn(self.admin.serve(self.admin_router, admin_ends.clone(), ADMIN_DRAIN));
+
+        let (draining, sockets) = (self.draining, self.sockets);
+        let told = {
+            let stop = stop.clone();
+            tokio::spawn(async move {
+                stop.cancelled().await;
+                draining.store(true, Ordering::Relaxed);
+                sockets.cancel();
+            })
+        };
+        let drained = self.public.serve(self.router, stop, self.drain).await;
+        if drained.cut_off > 0 {
+            tracing::warn!(connections = drained.cut_off, "connections were cut off at the end of the drain");
+        }
+        told.abort();
+        work_ends.cancel();
+        admin_ends.cancel();
+        for part in [relay, pruner] {
+            part.await.context("a part of the gateway broke off")?;
+        }
+        admin.await.context("the operator's routes broke off")?;
+        self.db.close().await;
+        Ok(())
+    }
+}
+
+/// The operator's routes have nothing to finish: a scrape that is under way may take this long.
+const ADMIN_DRAIN: Duration = Duration::from_secs(1);
+
+fn readiness(draining: &Arc<AtomicBool>, journal: &Arc<dyn Journal>) -> http::health::Ready {
+    let (draining, journal) = (Arc::clone(draining), Arc::clone(journal));
+    Box::new(move || {
+        if draining.load(Ordering::Relaxed) {
+            return Err("draining");
+        }
+        if !journal.writable() {
+            return Err("the store cannot be written");
+        }
+        Ok(())
+    })
+}
+
+async fn prune(journal: Arc<dyn Journal>, clock: Clock, retention: Duration, stop: CancellationToken) {
+    let mut turns = tokio::time::interval(PRUNE_EVERY);
+    turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = turns.tick() => {}
+        }
+        match journal.prune(clock.now(), retention).await {
+            Ok(pruned) => tracing::debug!(?pruned, "threw away what was too old"),
+            Err(error) => tracing::warn!(error = %error, "what is too old could not be thrown away"),
+        }
+    }
+}

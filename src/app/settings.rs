@@ -1,0 +1,133 @@
+//! From the settings to what each part wants to know: one function a part.
+
+use anyhow::{Context, bail};
+
+use super::registration::Target;
+use crate::{
+    aurora::{self as client, Aurora},
+    cache::Freshness,
+    catalog::Rules,
+    clock::Clock,
+    config::{Config, SessionToken},
+    domain::{TenantId, Viewer, viewer::Tenants},
+    graphql::{Limits, Links},
+    http::{self, ApiKey, Credentials, Origin, server, websocket},
+    intake,
+};
+
+/// The client of Aurora.
+///
+/// # Errors
+/// When a setting cannot stand in a URL or a header.
+pub fn aurora(config: &Config, clock: Clock) -> anyhow::Result<Aurora> {
+    let settings = &config.aurora;
+    let client = client::Config {
+        base_url: settings.base_url.clone(),
+        application: settings
+            .application
+            .as_ref()
+            .map(|it| client::Application { id: it.id.clone(), key: it.key.clone() }),
+        session_tokens: match settings.session_token {
+            SessionToken::Optional => client::SessionTokens::Optional,
+            SessionToken::Required => client::SessionTokens::Required,
+        },
+        tenant_keys: settings.tenants.iter().map(|it| (it.id.clone(), it.key.clone())).collect(),
+        requests_per_minute: settings.requests_per_minute,
+        request_timeout: settings.request_timeout,
+        api_version: settings.api_version.clone(),
+    };
+    Ok(Aurora::try_new(client, clock)?)
+}
+
+/// Where and how Aurora shall deliver.
+///
+/// # Errors
+/// When a setting is missing that this needs.
+pub fn webhook_target(config: &Config) -> anyhow::Result<Target> {
+    let Some(public_url) = config.server.public_url.clone() else {
+        bail!("server.public_url is not set: Aurora must know where to call");
+    };
+    let Some(secret) = config.webhooks.secret.clone() else {
+        bail!("webhooks.secret is not set: webhooks are registered with header authentication");
+    };
+    Ok(Target { public_url, header: config.webhooks.header.to_string(), secret })
+}
+
+pub(super) fn freshness(config: &Config) -> Rules {
+    let cache = &config.cache;
+    Rules {
+        summary: Freshness { fresh: cache.summary_fresh, stale: cache.summary_stale },
+        max_bytes: cache.max_bytes as u64,
+    }
+}
+
+pub(super) fn intake(config: &Config) -> intake::Config {
+    let webhooks = &config.webhooks;
+    intake::Config {
+        header: webhooks.header.to_string(),
+        secret: webhooks.secret.clone(),
+        basic: webhooks.basic.as_ref().map(|it| (it.user.clone(), it.password.clone())),
+        default_tenant: webhooks.default_tenant.clone(),
+    }
+}
+
+/// Every tenant that the settings name, once.
+pub(super) fn tenants(config: &Config) -> Vec<TenantId> {
+    let own = config.aurora.tenants.iter().map(|it| &it.id);
+    let reached = config.auth.api_keys.iter().filter_map(|key| match &key.tenants {
+        Tenants::All => None,
+        Tenants::Only(these) => Some(these),
+    });
+    let mut all: Vec<_> =
+        own.chain(reached.flatten()).chain(config.webhooks.default_tenant.as_ref()).cloned().collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+/// Aurora's application stands beside its API: `v2` in production, `v2-sandbox` for everything else.
+pub(super) fn links(config: &Config) -> Links {
+    let app = match config.aurora.base_url.host_str() {
+        Some("api.aurorasolar.com") => "https://v2.aurorasolar.com",
+        _ => "https://v2-sandbox.aurorasolar.com",
+    };
+    Links { app: app.to_owned() }
+}
+
+pub(super) fn credentials(config: &Config) -> Credentials {
+    Credentials::from_api_keys(config.auth.api_keys.iter().map(|key| ApiKey {
+        name: key.name.clone(),
+        key_sha256: *key.digest.as_bytes(),
+        viewer: Viewer::new(key.name.clone(), key.tenants.clone(), key.scopes.clone()),
+    }))
+}
+
+pub(super) fn limits(config: &Config) -> Limits {
+    let limits = &config.limits;
+    Limits {
+        depth: limits.depth,
+        aliases: limits.aliases,
+        directives: limits.directives,
+        complexity: limits.cost,
+    }
+}
+
+pub(super) fn edges(config: &Config) -> anyhow::Result<http::Config> {
+    let limits = &config.limits;
+    let origins = config.server.allowed_origins.iter();
+    Ok(http::Config {
+        allowed_origins: origins
+            .map(|origin| Origin::parse(&origin.ascii_serialization()))
+            .collect::<Result<_, _>>()
+            .context("server.allowed_origins")?,
+        body_bytes: limits.body_bytes,
+        body_timeout: limits.body_timeout,
+        document_bytes: limits.document_bytes,
+        document_tokens: limits.document_tokens,
+        socket: websocket::Limits::default(),
+    })
+}
+
+pub(super) fn connections(_config: &Config) -> server::Limits {
+    server::Limits::default()
+}

@@ -1,0 +1,163 @@
+//! The client: what the gateway can ask of Aurora, answered in domain values.
+//!
+//! [`Aurora`] is the handle; its methods stand with their noun, in `summary`, `design`, `project` and `webhook`.
+//! Each is a [`Call`](call::Call) that `credentials` find a key for and `transport` carries; `wire` reads what
+//! comes back.
+//!
+//! Invariants: Aurora's words end in `wire`, the HTTP client in `transport`, secrets in `credentials`. A key is
+//! renewed once and a request repeated once when Aurora answers 401, never more.
+//!
+//! Not here: remembering answers and joining equal reads. Only the catalog knows when news have made an answer
+//! that is still on its way too old to join.
+
+mod call;
+mod credentials;
+mod design;
+mod error;
+mod meter;
+mod project;
+mod summary;
+#[cfg(test)]
+mod tests;
+mod transport;
+mod webhook;
+mod wire;
+
+use std::{collections::HashMap, fmt, num::NonZeroU32, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use url::Url;
+
+use crate::{clock::Clock, domain::TenantId};
+
+pub use error::{Cause, Error, NotConnected, Rejection, SetupError};
+pub use meter::Meter;
+pub use project::Page;
+pub use transport::Budget;
+pub use webhook::{NewWebhook, Webhook};
+
+use call::Call;
+use credentials::{Credentials, Key};
+use transport::{Answer, Failure, Transport};
+
+/// How Aurora is reached and on whose behalf.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where Aurora is. May have a path; must not have a query or a password.
+    pub base_url: Url,
+    /// The partner application that exchanges keys; without it only tenants with their own key are reached.
+    pub application: Option<Application>,
+    /// Whether an exchange may be tried without a session token.
+    pub session_tokens: SessionTokens,
+    /// Keys of tenants' own, used instead of the exchange.
+    pub tenant_keys: HashMap<TenantId, SecretString>,
+    /// What Aurora allows each key in any 60 seconds.
+    pub requests_per_minute: NonZeroU32,
+    /// How long one try may take, and how long a call waits for its turn.
+    pub request_timeout: Duration,
+    /// Sent as `Aurora-API-Version`. Without it each key answers in its own version.
+    pub api_version: Option<String>,
+}
+
+/// A partner application as Aurora knows it.
+#[derive(Debug, Clone)]
+pub struct Application {
+    /// Its id.
+    pub id: String,
+    /// Its key. Good for exchanging keys and for partner webhooks, never for tenants' data.
+    pub key: SecretString,
+}
+
+/// Whether an exchange takes a session token. What Aurora publishes leaves both readings open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SessionTokens {
+    /// One is sent when at hand; without one the exchange is tried all the same.
+    #[default]
+    Optional,
+    /// Without one no exchange is tried.
+    Required,
+}
+
+/// The client. Clones are the same client.
+#[derive(Clone)]
+pub struct Aurora(Arc<Inner>);
+
+struct Inner {
+    transport: Arc<Transport>,
+    credentials: Credentials,
+}
+
+impl fmt::Debug for Aurora {
+    /// Says nothing of keys, so that no log line can.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Aurora(…)")
+    }
+}
+
+impl Aurora {
+    /// Makes the client. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// When something in the configuration cannot stand in a URL or a header.
+    pub fn try_new(config: Config, clock: Clock) -> Result<Self, SetupError> {
+        let transport = Arc::new(Transport::try_new(&config, clock.clone())?);
+        let credentials = Credentials::try_new(config, clock, Arc::clone(&transport))?;
+        Ok(Self(Arc::new(Inner { transport, credentials })))
+    }
+
+    /// Exchanges a session token for the tenant's key now. Answers when the key expires; nothing for a tenant
+    /// that has a key of its own and needs no other.
+    ///
+    /// # Errors
+    /// When Aurora refuses, cannot be reached, or the session token has been sent before.
+    pub async fn connect(
+        &self,
+        tenant: &TenantId,
+        session_token: SecretString,
+    ) -> Result<Option<Timestamp>, Error> {
+        self.0.credentials.connect(tenant, session_token).await
+    }
+
+    /// Takes a session token that came with a webhook: exchanged at once if the tenant's key is missing or past
+    /// half of its life, else kept for the next renewal. Returns as soon as an exchange is under way; reads
+    /// wait for it.
+    pub fn offer_session_token(&self, tenant: &TenantId, session_token: SecretString) {
+        self.0.credentials.offer(tenant, session_token);
+    }
+
+    /// What the tenant's key may still spend. Full before the first key; nothing if none can be got.
+    #[must_use]
+    pub fn budget(&self, tenant: &TenantId) -> Option<Budget> {
+        self.0.credentials.budget(tenant)
+    }
+
+    /// Makes a call with the tenant's key, renewing the key once if Aurora no longer knows it.
+    async fn call(&self, tenant: &TenantId, call: &Call<'_>, meter: &Meter) -> Result<Answer, Error> {
+        let credentials = &self.0.credentials;
+        let key = credentials.key(tenant, meter).await?;
+        match self.0.transport.call(call, &key, meter).await {
+            Err(Failure::Unauthorized) => {}
+            decided => return decided.map_err(|it| it.into_error(call)),
+        }
+        if !key.is_renewable() {
+            return Err(unrenewable(&key));
+        }
+        let renewed = credentials.renew(tenant, &key, meter).await?;
+        self.0.transport.call(call, &renewed, meter).await.map_err(|it| it.into_error(call))
+    }
+
+    /// Makes a call with the application's key.
+    async fn partner_call(&self, call: &Call<'_>) -> Result<Answer, Error> {
+        let key = self.0.credentials.application_key()?;
+        self.0.transport.call(call, key, &Meter::default()).await.map_err(|it| it.into_error(call))
+    }
+
+    fn application_id(&self) -> Result<&str, Error> {
+        self.0.credentials.application_id()
+    }
+}
+
+fn unrenewable(key: &Key) -> Error {
+    if key.is_own() { Error::Forbidden } else { Error::not_connected(NotConnected::KeyExpired) }
+}

@@ -1,0 +1,166 @@
+//! One HTTP request, sent once.
+//!
+//! Invariants: no redirect is followed and no proxy asked; nothing is repeated in here; an answer is read up to
+//! [`LARGEST_ANSWER`] bytes, counted after decompression. Errors lose their URL, for it may hold a token.
+
+use std::{sync::Arc, time::Duration};
+
+use reqwest::{
+    Client, ClientBuilder, Method, Response,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
+    redirect,
+};
+use secrecy::ExposeSecret;
+use tokio::time::Instant;
+use url::Url;
+
+use super::{Failure, Key};
+use crate::aurora::{
+    Config, Error, SetupError,
+    call::{Call, Verb},
+};
+
+/// A host that does not even accept a connection in this time will not answer in time either.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A year of hourly figures takes about 100 KiB; whatever is a hundred times that is no answer.
+const LARGEST_ANSWER: usize = 10 * 1024 * 1024;
+
+/// Less than load balancers commonly keep an idle connection, so that we are the one who closes it.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(45);
+
+/// How soon a connection whose other end is gone without a word is found out.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+const API_VERSION: HeaderName = HeaderName::from_static("aurora-api-version");
+
+/// The one HTTP client.
+pub(super) struct Sender {
+    client: Client,
+    base: Url,
+}
+
+/// An answer as it came, whatever it says.
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) retry_after: Option<String>,
+    pub(super) date: Option<String>,
+    /// None when it was longer than we read.
+    pub(super) body: Option<Vec<u8>>,
+}
+
+/// Whether a text can stand in a header.
+pub(in crate::aurora) fn can_be_sent(text: &str) -> bool {
+    !text.is_empty() && HeaderValue::try_from(text).is_ok()
+}
+
+impl Sender {
+    pub(super) fn try_new(config: &Config) -> Result<Self, SetupError> {
+        let client = ClientBuilder::new()
+            .user_agent(concat!("heliograph/", env!("CARGO_PKG_VERSION")))
+            .default_headers(headers(config)?)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(config.request_timeout)
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .tcp_keepalive(KEEP_ALIVE)
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .build()
+            .map_err(|error| SetupError::Client(Arc::new(error.without_url())))?;
+        Ok(Self { client, base: checked(&config.base_url)? })
+    }
+
+    /// Sends the call and reads its answer.
+    pub(super) async fn send(&self, call: &Call<'_>, key: &Key) -> Result<Reply, Failure> {
+        let (verb, route) = (call.verb.name(), call.template);
+        let sent = Instant::now();
+        let outcome = self.exchange(call, key).await;
+        let elapsed_ms = u64::try_from(sent.elapsed().as_millis()).unwrap_or(u64::MAX);
+        match &outcome {
+            Ok(reply) => {
+                tracing::debug!(route, ids = ?call.ids, status = reply.status, elapsed_ms, "Aurora answered {verb} {route}");
+            }
+            Err(failure) => {
+                tracing::debug!(route, ids = ?call.ids, %failure, elapsed_ms, "no answer to {verb} {route}");
+            }
+        }
+        outcome
+    }
+
+    async fn exchange(&self, call: &Call<'_>, key: &Key) -> Result<Reply, Failure> {
+        let mut authorization = HeaderValue::try_from(format!("Bearer {}", key.secret().expose_secret()))
+            .map_err(|_| Failure::Held(Error::Forbidden))?;
+        authorization.set_sensitive(true);
+        let url = call.url(&self.base).map_err(Failure::Held)?;
+        let mut request = self.client.request(method(call.verb), url).header(AUTHORIZATION, authorization);
+        if let Some(body) = &call.body {
+            request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
+        }
+        let response = request.send().await.map_err(|it| failure(it, false))?;
+        let text = |name: HeaderName| {
+            response.headers().get(name).and_then(|it| it.to_str().ok()).map(ToOwned::to_owned)
+        };
+        let (retry_after, date) = (text(RETRY_AFTER), text(DATE));
+        Ok(Reply { status: response.status().as_u16(), retry_after, date, body: read(response).await? })
+    }
+}
+
+async fn read(mut response: Response) -> Result<Option<Vec<u8>>, Failure> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|it| failure(it, true))? {
+        if body.len() + chunk.len() > LARGEST_ANSWER {
+            return Ok(None);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Some(body))
+}
+
+/// What became of a request that failed, as far as the error tells.
+fn failure(error: reqwest::Error, answering: bool) -> Failure {
+    let error = error.without_url();
+    if error.is_connect() || error.is_builder() {
+        Failure::NotSent(Arc::new(error))
+    } else if error.is_timeout() {
+        Failure::Timeout
+    } else if error.is_decode() {
+        Failure::Unreadable("it cannot be decompressed, or ended early")
+    } else {
+        Failure::Lost { cause: Arc::new(error), answering }
+    }
+}
+
+fn method(verb: Verb) -> Method {
+    match verb {
+        Verb::Get => Method::GET,
+        Verb::Post => Method::POST,
+        Verb::Put => Method::PUT,
+        Verb::Delete => Method::DELETE,
+    }
+}
+
+fn headers(config: &Config) -> Result<HeaderMap, SetupError> {
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    if let Some(version) = &config.api_version {
+        let version = HeaderValue::try_from(version).map_err(|_| SetupError::ApiVersion)?;
+        headers.insert(API_VERSION, version);
+    }
+    Ok(headers)
+}
+
+fn checked(base: &Url) -> Result<Url, SetupError> {
+    let complaint = if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
+        "must start with https:// or http:// and name a host"
+    } else if !base.username().is_empty() || base.password().is_some() {
+        "must not contain a user or a password"
+    } else if base.query().is_some() || base.fragment().is_some() {
+        "must not have a query or a fragment"
+    } else {
+        return Ok(base.clone());
+    };
+    Err(SetupError::BaseUrl(complaint))
+}

@@ -1,0 +1,163 @@
+//! Making projects: once per key, however often and however concurrently it is asked for.
+//!
+//! Invariants: what is sent to Aurora was first written down; a create runs to its end though its caller hangs up;
+//! a create whose reply was lost stays unsettled and is never sent again blindly.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::watch;
+
+pub use crate::store::CreateKey;
+
+use super::{Catalog, Error, Usage};
+use crate::{
+    aurora,
+    domain::{Fetched, Fingerprint, NewProject, Project, ProjectKey, TenantId},
+    store::{Begin, Origin},
+};
+
+/// The answer to a create.
+#[derive(Debug, Clone)]
+pub struct Created {
+    /// The project as Aurora has it.
+    pub project: Fetched<Project>,
+    /// True when this call made nothing: an earlier or concurrent call with the same key had made it.
+    pub replayed: bool,
+}
+
+type Outcome = Result<Created, Error>;
+
+/// The creates that are under way in this process, by their key.
+#[derive(Default)]
+pub(super) struct Underway(Mutex<HashMap<(TenantId, CreateKey), Joinable>>);
+
+struct Joinable {
+    input: Fingerprint,
+    outcome: watch::Receiver<Option<Outcome>>,
+}
+
+impl Underway {
+    fn lock(&self) -> MutexGuard<'_, HashMap<(TenantId, CreateKey), Joinable>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Catalog {
+    /// Makes a project, or gives the one that the same key and input made before.
+    ///
+    /// # Errors
+    /// When the key stands for another input, when the outcome of an earlier create is not known, or when Aurora
+    /// refuses or cannot be asked.
+    pub async fn create_project(
+        &self,
+        tenant: &TenantId,
+        new: NewProject,
+        key: Option<CreateKey>,
+        usage: &Arc<Usage>,
+    ) -> Outcome {
+        let (mut outcome, joined) = self.begin(tenant, new, key, usage)?;
+        let settled = outcome.wait_for(Option::is_some).await.map_err(|_gone| Error::Unsettled)?;
+        let mut created = settled.clone().unwrap_or(Err(Error::Unsettled))?;
+        created.replayed |= joined;
+        Ok(created)
+    }
+
+    /// Starts the work in a task of its own, or joins the task that is at work for the same key.
+    fn begin(
+        &self,
+        tenant: &TenantId,
+        new: NewProject,
+        key: Option<CreateKey>,
+        usage: &Arc<Usage>,
+    ) -> Result<(watch::Receiver<Option<Outcome>>, bool), Error> {
+        let input = new.fingerprint();
+        let (tell, outcome) = watch::channel(None);
+        let place = key.clone().map(|key| (tenant.clone(), key));
+        if let Some(place) = &place {
+            let mut underway = self.0.creates.lock();
+            if let Some(known) = underway.get(place) {
+                if known.input != input {
+                    return Err(Error::Conflict);
+                }
+                return Ok((known.outcome.clone(), true));
+            }
+            underway.insert(place.clone(), Joinable { input, outcome: outcome.clone() });
+        }
+        let leave = Leave { catalog: self.clone(), place };
+        let (tenant, usage) = (tenant.clone(), Arc::clone(usage));
+        tokio::spawn(async move {
+            let result = match key {
+                Some(key) => leave.catalog.create_once(&tenant, &new, &key, input, &usage).await,
+                None => leave.catalog.create(&tenant, &new, &usage).await,
+            };
+            drop(leave);
+            tell.send_replace(Some(result));
+        });
+        Ok((outcome, false))
+    }
+
+    async fn create_once(
+        &self,
+        tenant: &TenantId,
+        new: &NewProject,
+        key: &CreateKey,
+        input: Fingerprint,
+        usage: &Usage,
+    ) -> Outcome {
+        let store = &self.0.store;
+        match store.begin_create(tenant, key, input, self.0.clock.now()).await? {
+            Begin::Go => {}
+            Begin::Conflict => return Err(Error::Conflict),
+            Begin::Unsettled { .. } => return Err(Error::Unsettled),
+            Begin::Replay(project) => {
+                let project = self.project(&ProjectKey { tenant: tenant.clone(), project }, usage).await?;
+                return Ok(Created { project, replayed: true });
+            }
+        }
+        let result = self.create(tenant, new, usage).await;
+        let noted = match &result {
+            Ok(created) => store.finish_create(tenant, key, &created.project.value.id).await,
+            Err(Error::Aurora(aurora::Error::OutcomeUnknown(_))) => store.unsettle_create(tenant, key).await,
+            Err(_) => store.abandon_create(tenant, key).await,
+        };
+        // What is not noted stays "begun", which later callers meet as unsettled: never a second project.
+        if let Err(error) = noted {
+            tracing::error!(error = %error, "the outcome of a create could not be written down");
+        }
+        match result {
+            Err(Error::Aurora(aurora::Error::OutcomeUnknown(_))) => Err(Error::Unsettled),
+            other => other,
+        }
+    }
+
+    async fn create(&self, tenant: &TenantId, new: &NewProject, usage: &Usage) -> Outcome {
+        let project = self.0.aurora.create_project(tenant, new, usage.meter()).await?;
+        let key = ProjectKey { tenant: tenant.clone(), project: project.id.clone() };
+        if let Some(external_id) = project.external_provider_id.clone().or(new.external_provider_id.clone()) {
+            let pair = vec![(external_id, project.id.clone())];
+            if let Err(error) = self.0.store.remember_external_ids(tenant, pair, Origin::Created).await {
+                tracing::warn!(error = %error, "the CRM's id of a new project could not be remembered");
+            }
+        }
+        self.forget_lists(tenant);
+        let entry = self.0.projects.put(key, project);
+        Ok(Created { project: super::fetched(entry), replayed: false })
+    }
+}
+
+/// Takes a create off the list when it ends, also when it ends by a panic.
+struct Leave {
+    catalog: Catalog,
+    place: Option<(TenantId, CreateKey)>,
+}
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        if let Some(place) = &self.place {
+            self.catalog.0.creates.lock().remove(place);
+        }
+    }
+}

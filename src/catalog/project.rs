@@ -1,0 +1,197 @@
+//! Projects, one by one, by the CRM's own id, and as a list.
+
+use std::{num::NonZeroU32, sync::Arc};
+
+use super::{Catalog, Error, Usage, fetched, read};
+use crate::{
+    aurora::Page,
+    cache::Source,
+    domain::{Fetched, Project, ProjectId, ProjectKey, TenantId},
+    store::{Origin, Store},
+};
+
+/// Projects in one page as we ask for it: Aurora's own default, so that a page cached here serves several of the
+/// client's.
+const PAGE_SIZE: NonZeroU32 = NonZeroU32::new(100).unwrap();
+
+/// How many pages are looked through for the project that a position names, when new projects have pushed it back.
+const PAGES_SEARCHED: u32 = 3;
+
+/// The indices of a page's items.
+fn indices(page: u32) -> impl Iterator<Item = u32> {
+    page.saturating_mul(PAGE_SIZE.get())..
+}
+
+/// Whether there may be another page behind this one.
+fn is_full(items: &[Arc<Project>]) -> bool {
+    items.len() >= PAGE_SIZE.get() as usize
+}
+
+/// A place in the list of projects: behind this project, which stood at this index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// Its index, newest first, from 0.
+    pub index: u32,
+    /// The project that stood there.
+    pub project: ProjectId,
+}
+
+/// A stretch of the list of projects.
+#[derive(Debug, Clone)]
+pub struct Listing {
+    /// The projects with their places, newest first.
+    pub projects: Vec<(Position, Arc<Project>)>,
+    /// Whether there are more behind it.
+    pub more: bool,
+}
+
+impl Catalog {
+    /// One project.
+    ///
+    /// # Errors
+    /// When Aurora cannot be asked and nothing usable is in memory.
+    pub async fn project(&self, key: &ProjectKey, usage: &Usage) -> Result<Fetched<Project>, Error> {
+        let (aurora, meter) = (self.0.aurora.clone(), usage.meter().clone());
+        let store = &self.0.store;
+        let fetch = || {
+            let (aurora, store, key, meter) = (aurora.clone(), store.clone(), key.clone(), meter.clone());
+            async move {
+                let project = aurora.project(&key, &meter).await?;
+                note_external_ids(&store, &key.tenant, [&project]).await;
+                Ok(project)
+            }
+        };
+        read(&self.0.projects, key, usage, fetch).await
+    }
+
+    /// The project if it is in memory and fresh.
+    #[must_use]
+    pub fn project_at_hand(&self, key: &ProjectKey, usage: &Usage) -> Option<Fetched<Project>> {
+        let entry = self.0.projects.fresh(key)?;
+        usage.count(Source::Memory);
+        Some(fetched(entry))
+    }
+
+    /// The project that carries the CRM's own id, as far as this gateway has made or seen it: Aurora has no such
+    /// search.
+    ///
+    /// # Errors
+    /// When the store or Aurora cannot be asked.
+    pub async fn project_by_external_id(
+        &self,
+        tenant: &TenantId,
+        external_id: &str,
+        usage: &Usage,
+    ) -> Result<Option<Fetched<Project>>, Error> {
+        let Some(project) = self.0.store.project_by_external_id(tenant, external_id).await? else {
+            return Ok(None);
+        };
+        let key = ProjectKey { tenant: tenant.clone(), project };
+        self.project(&key, usage).await.map(Some)
+    }
+
+    /// Up to `first` projects behind `after`, newest first.
+    ///
+    /// # Errors
+    /// When Aurora cannot be asked and nothing usable is in memory.
+    pub async fn projects(
+        &self,
+        tenant: &TenantId,
+        first: u32,
+        after: Option<&Position>,
+        usage: &Usage,
+    ) -> Result<Listing, Error> {
+        let start = match after {
+            Some(position) => self.behind(tenant, position, usage).await?,
+            None => 0,
+        };
+        let end = start.checked_add(first).ok_or(Error::Position)?;
+        let mut projects = Vec::new();
+        let mut page = start / PAGE_SIZE;
+        loop {
+            let items = self.page(tenant, page, usage).await?;
+            for (index, project) in indices(page).zip(items.value.iter()) {
+                if index >= end {
+                    return Ok(Listing { projects, more: true });
+                }
+                if index >= start {
+                    let position = Position { index, project: project.id.clone() };
+                    projects.push((position, Arc::clone(project)));
+                }
+            }
+            if !is_full(&items.value) {
+                return Ok(Listing { projects, more: false });
+            }
+            page = page.checked_add(1).ok_or(Error::Position)?;
+        }
+    }
+
+    /// The index behind a position. New projects push older ones back, so its project is looked for at and behind
+    /// the index it had; one that is gone leaves its index.
+    async fn behind(&self, tenant: &TenantId, position: &Position, usage: &Usage) -> Result<u32, Error> {
+        let first_page = position.index / PAGE_SIZE;
+        for page in first_page..first_page.saturating_add(PAGES_SEARCHED) {
+            let items = self.page(tenant, page, usage).await?;
+            let found = indices(page).zip(items.value.iter()).find(|(_, it)| it.id == position.project);
+            if let Some((index, _)) = found {
+                return Ok(index + 1);
+            }
+            if !is_full(&items.value) {
+                break;
+            }
+        }
+        position.index.checked_add(1).ok_or(Error::Position)
+    }
+
+    async fn page(
+        &self,
+        tenant: &TenantId,
+        page: u32,
+        usage: &Usage,
+    ) -> Result<Fetched<Vec<Arc<Project>>>, Error> {
+        let number = page.checked_add(1).ok_or(Error::Position)?;
+        let wanted = Page { number, size: PAGE_SIZE.get() };
+        let (aurora, meter) = (self.0.aurora.clone(), usage.meter().clone());
+        let store = &self.0.store;
+        let fetch = || {
+            let (aurora, store, tenant, meter) =
+                (aurora.clone(), store.clone(), tenant.clone(), meter.clone());
+            async move {
+                let projects = aurora.projects(&tenant, wanted, &meter).await?;
+                note_external_ids(&store, &tenant, &projects).await;
+                Ok(projects.into_iter().map(Arc::new).collect())
+            }
+        };
+        read(&self.0.pages, &(tenant.clone(), page), usage, fetch).await
+    }
+
+    /// Forgets what is known of a project, because something happened to it.
+    pub fn forget_project(&self, key: &ProjectKey) {
+        self.0.projects.forget(key);
+        self.0.designs_of.forget(key);
+        self.forget_lists(&key.tenant);
+    }
+
+    /// Forgets the lists of a tenant's projects.
+    pub(super) fn forget_lists(&self, tenant: &TenantId) {
+        self.0.pages.forget_where(|(whose, _)| whose == tenant);
+    }
+}
+
+/// Remembers which project carries which of the CRM's ids. A failure costs a later search, not this answer.
+async fn note_external_ids(
+    store: &Store,
+    tenant: &TenantId,
+    projects: impl IntoIterator<Item = &Project> + Send,
+) {
+    let seen: Vec<_> = projects
+        .into_iter()
+        .filter_map(|project| Some((project.external_provider_id.clone()?, project.id.clone())))
+        .collect();
+    if seen.is_empty() {
+        return;
+    }
+    if let Err(error) = store.remember_external_ids(tenant, seen, Origin::Seen).await {
+        tracing::warn!(error = %error, "the CRM's ids of projects could not be remembered");
+    }
+}

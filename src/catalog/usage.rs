@@ -1,0 +1,47 @@
+//! What one request cost: calls to Aurora, and calls that were spared.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::{aurora::Meter, cache::Source};
+
+/// Counts for one request; shared by all its resolvers.
+#[derive(Debug, Default)]
+pub struct Usage {
+    meter: Meter,
+    hits: AtomicU32,
+    coalesced: AtomicU32,
+}
+
+impl Usage {
+    /// Where the client counts the calls it makes for this request.
+    #[must_use]
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    pub(super) fn count(&self, source: Source) {
+        match source {
+            Source::Memory => self.hits.fetch_add(1, Ordering::Relaxed),
+            Source::Shared => self.coalesced.fetch_add(1, Ordering::Relaxed),
+            Source::Fetched => 0,
+        };
+    }
+
+    /// Requests made to Aurora, key exchanges included.
+    #[must_use]
+    pub fn calls(&self) -> u32 {
+        self.meter.calls()
+    }
+
+    /// Reads answered from memory.
+    #[must_use]
+    pub fn hits(&self) -> u32 {
+        self.hits.load(Ordering::Relaxed)
+    }
+
+    /// Reads answered by another caller's request.
+    #[must_use]
+    pub fn coalesced(&self) -> u32 {
+        self.coalesced.load(Ordering::Relaxed)
+    }
+}

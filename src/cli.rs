@@ -1,0 +1,171 @@
+//! The command line: what can be asked of the binary, and the exit code of each answer.
+//!
+//! Exit codes: 0 done, 1 failed, 2 asked wrongly (usage or configuration).
+//!
+//! Not here: the commands themselves, one file each under `cli/`.
+
+mod check_config;
+mod demo;
+mod healthcheck;
+mod sandbox;
+mod schema;
+mod serve;
+mod webhooks;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{config, telemetry};
+
+/// What was asked.
+#[derive(Debug, Parser)]
+#[command(
+    name = "heliograph",
+    version,
+    about = "A GraphQL gateway over Aurora Solar for CRM software",
+    after_help = "Example:\n  heliograph demo\n\nExit codes: 0 done, 1 failed, 2 usage or configuration.",
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The commands of the binary.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the gateway.
+    #[command(after_help = "Example:\n  heliograph serve --config heliograph.toml")]
+    Serve(ConfigFile),
+
+    /// Run an Aurora with invented data, to develop and test against.
+    #[command(after_help = "Example:\n  HELIOGRAPH_SANDBOX__LISTEN=127.0.0.1:4010 heliograph sandbox")]
+    Sandbox(ConfigFile),
+
+    /// Run gateway and sandbox in one process; no credential is needed.
+    #[command(after_help = "Example:\n  heliograph demo")]
+    Demo(ConfigFile),
+
+    /// Print the GraphQL schema.
+    #[command(after_help = "Example:\n  heliograph schema > schema.graphql")]
+    Schema,
+
+    /// Check the configuration, show the settings in force, and open no port.
+    #[command(after_help = "Example:\n  heliograph check-config --config heliograph.toml --serve")]
+    CheckConfig(CheckConfig),
+
+    /// Ask a running gateway whether it lives: exit code 0 or 1.
+    #[command(after_help = "Examples:\n  heliograph healthcheck\n  heliograph healthcheck --url \
+                            http://127.0.0.1:4001/readyz")]
+    Healthcheck(Healthcheck),
+
+    /// See to the webhooks that Aurora holds for the partner application.
+    #[command(subcommand, after_help = "Example:\n  heliograph webhooks ensure --config heliograph.toml")]
+    Webhooks(Webhooks),
+}
+
+/// Where the configuration is.
+#[derive(Debug, Clone, Args)]
+pub struct ConfigFile {
+    /// Configuration file; without it, heliograph.toml if there is one.
+    #[arg(long = "config", value_name = "FILE")]
+    pub path: Option<PathBuf>,
+}
+
+/// What `check-config` is to check.
+#[derive(Debug, Args)]
+pub struct CheckConfig {
+    #[command(flatten)]
+    config: ConfigFile,
+
+    /// Also demand what `serve` needs: a webhook secret, an API key, a way to tenants' keys.
+    #[arg(long)]
+    serve: bool,
+}
+
+/// Whom `healthcheck` is to ask.
+#[derive(Debug, Args)]
+pub struct Healthcheck {
+    #[command(flatten)]
+    config: ConfigFile,
+
+    /// Ask this http:// URL, and read no configuration.
+    #[arg(long, value_name = "URL", conflicts_with = "path")]
+    url: Option<url::Url>,
+}
+
+/// What is to be done with Aurora's webhooks.
+#[derive(Debug, Subcommand)]
+pub enum Webhooks {
+    /// List them.
+    #[command(after_help = "Example:\n  heliograph webhooks list")]
+    List(ConfigFile),
+
+    /// Register those that are missing, and correct those that lead elsewhere.
+    #[command(
+        after_help = "Example:\n  HELIOGRAPH_SERVER__PUBLIC_URL=https://heliograph.crm.example heliograph \
+                            webhooks ensure"
+    )]
+    Ensure(ConfigFile),
+
+    /// Delete one.
+    #[command(after_help = "Example:\n  heliograph webhooks delete 0f4f7c3e-webhook-id")]
+    Delete(DeleteWebhook),
+}
+
+/// Which webhook to delete.
+#[derive(Debug, Args)]
+pub struct DeleteWebhook {
+    /// Aurora's id of it, as `list` shows it.
+    #[arg(value_name = "ID")]
+    pub id: String,
+
+    /// Where the configuration is.
+    #[command(flatten)]
+    pub config: ConfigFile,
+}
+
+/// Does what was asked.
+///
+/// # Errors
+/// With a [`config::Error`] in its chain when the configuration is refused, else with what failed.
+pub fn run(cli: Cli) -> anyhow::Result<()> {
+    match cli.command {
+        Command::CheckConfig(args) => check_config::run(&args),
+        Command::Healthcheck(args) => healthcheck::run(args),
+        Command::Serve(file) => serve::run(&file),
+        Command::Sandbox(file) => sandbox::run(&file),
+        Command::Demo(file) => demo::run(&file),
+        Command::Schema => {
+            schema::run();
+            Ok(())
+        }
+        Command::Webhooks(command) => webhooks::run(&command),
+    }
+}
+
+/// Sends log lines where the settings say.
+fn start_logging(config: &config::Config) -> anyhow::Result<()> {
+    let format = match config.log.format {
+        config::Format::Text => telemetry::Format::Text,
+        config::Format::Json => telemetry::Format::Json,
+    };
+    Ok(telemetry::log::init(format, config.log.level.as_str())?)
+}
+
+/// The runtime that a command runs in.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+/// 2 when the configuration is to blame, else 1.
+#[must_use]
+pub fn exit_code(error: &anyhow::Error) -> ExitCode {
+    let refused = error.chain().any(|cause| cause.is::<config::Error>());
+    ExitCode::from(if refused { 2 } else { 1 })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! `[limits]`: what one request, one socket and one tenant may take.
+//!
+//! The reason for each default stands beside it in `default.toml`.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::parse;
+use super::section::{Reported, Section};
+
+/// What one request, one socket and one tenant may take.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Bytes of a request's body.
+    pub body_bytes: usize,
+    /// Bytes of a GraphQL document. Not above `body_bytes`.
+    pub document_bytes: usize,
+    /// Tokens of a GraphQL document.
+    pub document_tokens: usize,
+    /// Levels of fields below the operation.
+    pub depth: usize,
+    /// Aliases in a document.
+    pub aliases: usize,
+    /// Fields at the root of an operation.
+    pub root_fields: usize,
+    /// Directives in a document.
+    pub directives: usize,
+    /// Calls to Aurora that one operation may cause, page sizes multiplied through.
+    pub cost: usize,
+    /// Nodes in one page of a connection.
+    pub page_size: usize,
+    /// Operations in progress on one WebSocket.
+    pub socket_operations: usize,
+    /// Subscriptions of one tenant.
+    pub subscribers_per_tenant: usize,
+    /// Events that wait for one slow subscriber.
+    pub subscriber_backlog: usize,
+    /// Open connections.
+    pub connections: usize,
+    /// From a connection's opening to the end of its first request's headers.
+    pub header_timeout: Duration,
+    /// From the end of a request's headers to the end of its body.
+    pub body_timeout: Duration,
+    /// Without a request on a kept connection.
+    pub idle_timeout: Duration,
+    /// From a WebSocket's opening to its `connection_init`.
+    pub init_timeout: Duration,
+    /// Between two pings on a WebSocket; two unanswered ones close it.
+    pub ping_interval: Duration,
+    /// For one write to a client.
+    pub write_timeout: Duration,
+}
+
+const KIB: usize = 1 << 10;
+const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_mins(10);
+
+const TOO_SMALL: &str = "below it no useful request passes, above it one caller takes all";
+const TOO_SHORT: &str = "below it honest clients fail, above it idle ones hold what others need";
+
+impl Limits {
+    pub(super) fn read(mut section: Section<'_, '_>) -> Result<Self, Reported> {
+        let size = || parse::size(KIB..=16 * 1024 * KIB, TOO_SMALL);
+        let body_bytes = section.required("body_bytes", size());
+        let document_bytes = section.required("document_bytes", size());
+        let mut count = |name, range| section.required(name, parse::count(range, TOO_SMALL));
+        let document_tokens = count("document_tokens", 50..=100_000);
+        let depth = count("depth", 3..=100);
+        let aliases = count("aliases", 1..=1_000);
+        let root_fields = count("root_fields", 1..=1_000);
+        let directives = count("directives", 1..=1_000);
+        let cost = count("cost", 1..=1_000_000);
+        let page_size = count("page_size", 1..=1_000);
+        let socket_operations = count("socket_operations", 1..=10_000);
+        let subscribers_per_tenant = count("subscribers_per_tenant", 1..=1_000_000);
+        let subscriber_backlog = count("subscriber_backlog", 1..=65_536);
+        let connections = count("connections", 8..=1_000_000);
+        let mut timeout = |name| section.required(name, parse::duration(TIMEOUT, TOO_SHORT));
+        let header_timeout = timeout("header_timeout");
+        let body_timeout = timeout("body_timeout");
+        let idle_timeout = timeout("idle_timeout");
+        let init_timeout = timeout("init_timeout");
+        let ping_interval = timeout("ping_interval");
+        let write_timeout = timeout("write_timeout");
+
+        let (body_bytes, document_bytes) = (body_bytes?, document_bytes?);
+        if document_bytes > body_bytes {
+            return Err(section.refuse("document_bytes", "must not be above `limits.body_bytes`"));
+        }
+        Ok(Self {
+            body_bytes,
+            document_bytes,
+            document_tokens: document_tokens?,
+            depth: depth?,
+            aliases: aliases?,
+            root_fields: root_fields?,
+            directives: directives?,
+            cost: cost?,
+            page_size: page_size?,
+            socket_operations: socket_operations?,
+            subscribers_per_tenant: subscribers_per_tenant?,
+            subscriber_backlog: subscriber_backlog?,
+            connections: connections?,
+            header_timeout: header_timeout?,
+            body_timeout: body_timeout?,
+            idle_timeout: idle_timeout?,
+            init_timeout: init_timeout?,
+            ping_interval: ping_interval?,
+            write_timeout: write_timeout?,
+        })
+    }
+}

@@ -1,0 +1,187 @@
+//! One webhook, from its arrival to its answer: authenticate ▸ parse ▸ append ▸ answer.
+//!
+//! The journal drops repeats while it appends, in the same transaction. Nothing here needs Aurora, so Aurora gets
+//! its answer whatever state it is in itself.
+//!
+//! Invariants: nothing of a delivery is looked at before it is authentic; nobody is told "kept" before it is on
+//! disk; a session token goes to whoever exchanges it and nowhere else; no answer repeats a value that came in.
+//! Not here: routes and status codes, which are HTTP's; what a delivery sets in motion, which is the relay's.
+
+mod authentic;
+mod parse;
+mod query;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use secrecy::SecretString;
+use tokio::{sync::mpsc, time::timeout};
+
+use authentic::Authentic;
+pub use authentic::Presented;
+pub use parse::Reason;
+
+use crate::{
+    clock::Clock,
+    domain::TenantId,
+    journal::{Appended, Journal},
+};
+
+/// Aurora gives up after ten seconds. An answer that comes before that lets it know to try again.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How deliveries prove that they are Aurora's, and whose they are if they do not say.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The name of the header that carries the secret.
+    pub header: String,
+    /// What that header must hold.
+    pub secret: Option<SecretString>,
+    /// The user and password of HTTP basic auth, accepted as well.
+    pub basic: Option<(String, SecretString)>,
+    /// The tenant of deliveries that name none.
+    pub default_tenant: Option<TenantId>,
+}
+
+/// A session token that can be exchanged for a tenant's key, once and within the hour. The same one may come
+/// several times, with each try of a delivery.
+#[derive(Debug, Clone)]
+pub struct SessionGrant {
+    /// Whose key it gives.
+    pub tenant: TenantId,
+    /// The token.
+    pub token: SecretString,
+}
+
+/// What to tell Aurora.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Kept.
+    New,
+    /// It had come before.
+    Repeat,
+    /// Kept, though nobody knows whose it is.
+    Aside,
+    /// It does not prove to be Aurora's.
+    Unauthenticated,
+    /// It cannot be understood.
+    Invalid(Reason),
+    /// It cannot be kept now; try again.
+    Unavailable,
+}
+
+/// How many deliveries got which answer since the start.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Kept.
+    pub new: AtomicU64,
+    /// Repeats.
+    pub repeats: AtomicU64,
+    /// Kept without a tenant.
+    pub aside: AtomicU64,
+    /// Not authentic.
+    pub unauthenticated: AtomicU64,
+    /// Not understood.
+    pub invalid: AtomicU64,
+    /// Not kept for want of a working journal.
+    pub unavailable: AtomicU64,
+    /// Session tokens that nobody took in time.
+    pub grants_dropped: AtomicU64,
+}
+
+/// Takes deliveries in.
+pub struct Intake {
+    header: String,
+    authentic: Authentic,
+    default_tenant: Option<TenantId>,
+    journal: Arc<dyn Journal>,
+    clock: Clock,
+    grants: mpsc::Sender<SessionGrant>,
+    counts: Counts,
+}
+
+impl std::fmt::Debug for Intake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Intake")
+            .field("header", &self.header)
+            .field("counts", &self.counts)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Intake {
+    /// Takes deliveries into `journal`, and sends session tokens to `grants`.
+    #[must_use]
+    pub fn new(
+        config: Config,
+        journal: Arc<dyn Journal>,
+        clock: Clock,
+        grants: mpsc::Sender<SessionGrant>,
+    ) -> Self {
+        let authentic = Authentic::new(config.secret.as_ref(), config.basic.as_ref());
+        let Config { header, default_tenant, .. } = config;
+        Self { header, authentic, default_tenant, journal, clock, grants, counts: Counts::default() }
+    }
+
+    /// The name of the header whose value goes into [`Presented::token`].
+    #[must_use]
+    pub fn header(&self) -> &str {
+        &self.header
+    }
+
+    /// How many deliveries got which answer.
+    #[must_use]
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Takes in the delivery of `event` with the parameters in `query`.
+    pub async fn receive(&self, event: &str, query: &str, presented: Presented<'_>) -> Answer {
+        let answer = self.decide(event, query, presented).await;
+        let count = match answer {
+            Answer::New => &self.counts.new,
+            Answer::Repeat => &self.counts.repeats,
+            Answer::Aside => &self.counts.aside,
+            Answer::Unauthenticated => &self.counts.unauthenticated,
+            Answer::Invalid(_) => &self.counts.invalid,
+            Answer::Unavailable => &self.counts.unavailable,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        answer
+    }
+
+    async fn decide(&self, event: &str, query: &str, presented: Presented<'_>) -> Answer {
+        if !self.authentic.is(&presented) {
+            return Answer::Unauthenticated;
+        }
+        let parsed = match parse::parse(event, query, self.default_tenant.as_ref(), self.clock.now()) {
+            Ok(parsed) => parsed,
+            Err(reason) => return Answer::Invalid(reason),
+        };
+        if let (Some(token), Some(tenant)) = (parsed.session_token, &parsed.delivery.tenant) {
+            self.grant(SessionGrant { tenant: tenant.clone(), token });
+        }
+        match timeout(PATIENCE, self.journal.append(parsed.delivery)).await {
+            Ok(Ok(Appended::New(_))) => Answer::New,
+            Ok(Ok(Appended::Repeat)) => Answer::Repeat,
+            Ok(Ok(Appended::Aside(_))) => Answer::Aside,
+            // Should a late append succeed after all, Aurora's next try is a repeat.
+            Ok(Err(_)) | Err(_) => Answer::Unavailable,
+        }
+    }
+
+    /// Before the append, because the token lives for an hour and the journal may be slow; without waiting,
+    /// because the delivery matters more.
+    fn grant(&self, grant: SessionGrant) {
+        if self.grants.try_send(grant).is_err() {
+            self.counts.grants_dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}

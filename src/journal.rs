@@ -1,0 +1,181 @@
+//! Every delivery, in the order in which it reached us, on disk before Aurora hears "ok"; and every event, in the
+//! order in which it was announced.
+//!
+//! There are two orders, because a delivery may have to wait until Aurora can be asked about it. An event gets
+//! its [`Seq`] when it is announced, so one that waited never appears behind a cursor already handed out.
+//! [`Journal`] is what may be asked; [`sqlite`] keeps the promise, and `contract` tests every keeper alike.
+//!
+//! Invariants: a `Seq` is never reused; an event, once announced, never changes; a repeat is recognised after a
+//! restart too; a reader is told of what is gone instead of being led past it.
+//! Not here: what an event sets in motion, which is the relay's; where deliveries come from, which is
+//! [`intake`](crate::intake)'s; session tokens, which never come this far.
+
+#[cfg(test)]
+mod contract;
+pub mod cursor;
+mod filter;
+mod ring;
+pub mod sqlite;
+
+use std::{error, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+pub use cursor::{Cursors, InvalidCursor};
+pub use filter::Filter;
+pub use sqlite::SqliteJournal;
+
+use crate::domain::{Delivery, Event, Fingerprint, ProjectId, Seq, TenantId};
+
+/// Why the journal did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It can take or give nothing now, and has kept nothing: try again later.
+    #[error("the journal is not available")]
+    Unavailable(#[source] Arc<dyn error::Error + Send + Sync>),
+    /// Events after the place asked for are no longer kept: start anew.
+    #[error("events after this place are no longer kept")]
+    Expired {
+        /// The tenant's oldest event that is still kept.
+        oldest: Option<Seq>,
+    },
+}
+
+/// What became of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Appended {
+    /// It waits at this place to be announced.
+    New(Seq),
+    /// It had come before; nothing was kept.
+    Repeat,
+    /// Nobody knows whose it is; it is kept at this place and never announced.
+    Aside(Seq),
+}
+
+/// A delivery that has not been announced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// Its place.
+    pub seq: Seq,
+    /// What came.
+    pub delivery: Delivery,
+}
+
+/// What asking Aurora about a delivery brought to light.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// The project it concerns, where the delivery named only a design.
+    pub project: Option<ProjectId>,
+    /// What the re-read summary said.
+    pub reread: Option<Fingerprint>,
+}
+
+/// What became of an announcement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Announced {
+    /// It is an event now.
+    Event(Arc<Event>),
+    /// The re-read summary is the one last announced for this design: no news.
+    Repeat,
+    /// It was settled before, or has been erased since.
+    Already,
+}
+
+/// Events in their order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Slice {
+    /// Those that were asked for, the oldest first.
+    pub events: Vec<Arc<Event>>,
+    /// Whether there are more behind them.
+    pub more: bool,
+}
+
+/// The last places of both orders.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Heads {
+    /// Of the deliveries.
+    pub deliveries: Seq,
+    /// Of the events.
+    pub events: Seq,
+}
+
+/// Deliveries whose tenant nobody knows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Aside {
+    /// How many are kept.
+    pub total: u64,
+    /// The newest of them, the newest first.
+    pub newest: Vec<Waiting>,
+}
+
+/// What was thrown away for its age.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Events.
+    pub events: u64,
+    /// Deliveries that were settled or set aside.
+    pub deliveries: u64,
+    /// Marks by which repeats are recognised.
+    pub repeats: u64,
+}
+
+/// The two orders and what is promised of them.
+#[async_trait]
+pub trait Journal: Send + Sync + 'static {
+    /// Keeps a delivery unless it is a repeat. It is durable when this returns.
+    ///
+    /// # Errors
+    /// When nothing was kept.
+    async fn append(&self, delivery: Delivery) -> Result<Appended, Error>;
+
+    /// The deliveries behind `after` that are to be announced, the oldest first.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    async fn waiting(&self, after: Seq, limit: usize) -> Result<Vec<Waiting>, Error>;
+
+    /// Settles a delivery: it becomes an event, or turns out to be a repeat. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// When it was not settled.
+    async fn announce(&self, seq: Seq, outcome: Outcome) -> Result<Announced, Error>;
+
+    /// A tenant's events behind `after`, or from the oldest that is kept.
+    ///
+    /// # Errors
+    /// [`Error::Expired`] when an event of the tenant behind `after` is gone, or `after` was never reached.
+    async fn events(
+        &self,
+        tenant: &TenantId,
+        filter: &Filter,
+        after: Option<Seq>,
+        limit: usize,
+    ) -> Result<Slice, Error>;
+
+    /// The last places, and a sign whenever they move. A place that shows here can be read.
+    fn heads(&self) -> watch::Receiver<Heads>;
+
+    /// The deliveries whose tenant nobody knows.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    async fn aside(&self, limit: usize) -> Result<Aside, Error>;
+
+    /// Throws away what was settled longer ago than `retention`, and marks of repeats past their window. What
+    /// still waits to be announced stays.
+    ///
+    /// # Errors
+    /// When the journal cannot be written. What was thrown away until then is gone.
+    async fn prune(&self, now: Timestamp, retention: Duration) -> Result<Pruned, Error>;
+
+    /// Forgets everything of a tenant.
+    ///
+    /// # Errors
+    /// When nothing was forgotten.
+    async fn erase(&self, tenant: &TenantId) -> Result<(), Error>;
+
+    /// Whether deliveries can be kept.
+    fn writable(&self) -> bool;
+}

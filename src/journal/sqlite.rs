@@ -1,0 +1,157 @@
+//! The journal in a database file.
+//!
+//! Every question is one function of a connection in the files beside this one; here they are given their
+//! transaction. The ring and the heads move on the writer's thread, in the order of the commits.
+
+mod announce;
+mod append;
+mod forget;
+mod read;
+mod row;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use super::{
+    Announced, Appended, Aside, Error, Filter, Heads, Journal, Outcome, Pruned, Slice, Waiting, ring::Ring,
+};
+use crate::{
+    clock::{self, Clock},
+    domain::{Delivery, Seq, TenantId},
+    sqlite::{self, Db},
+};
+
+/// The journal in a database file.
+#[derive(Debug)]
+pub struct SqliteJournal {
+    db: Db,
+    clock: Clock,
+    live: Arc<Live>,
+}
+
+/// What is known without asking the file.
+#[derive(Debug)]
+struct Live {
+    ring: Mutex<Ring>,
+    heads: watch::Sender<Heads>,
+}
+
+impl Live {
+    fn ring(&self) -> MutexGuard<'_, Ring> {
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn appended(&self, appended: Appended) {
+        if let Appended::New(seq) | Appended::Aside(seq) = appended {
+            self.heads.send_modify(|heads| heads.deliveries = heads.deliveries.max(seq));
+        }
+    }
+
+    fn announced(&self, announced: &Announced) {
+        if let Announced::Event(event) = announced {
+            self.ring().push(Arc::clone(event));
+            self.heads.send_modify(|heads| heads.events = event.seq);
+        }
+    }
+}
+
+impl SqliteJournal {
+    /// The journal that the file holds. `clock` tells when a delivery was settled; retention counts from then.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn open(db: Db, clock: Clock) -> Result<Self, Error> {
+        let heads = db.read(read::heads).await?;
+        let live = Live { ring: Mutex::new(Ring::new(heads.events)), heads: watch::Sender::new(heads) };
+        Ok(Self { db, clock, live: Arc::new(live) })
+    }
+}
+
+#[async_trait]
+impl Journal for SqliteJournal {
+    async fn append(&self, delivery: Delivery) -> Result<Appended, Error> {
+        let (now, live) = (self.clock.now(), Arc::clone(&self.live));
+        let work = move |connection: &_| append::append(connection, &delivery, now);
+        Ok(self.db.write_then(work, move |appended| live.appended(*appended)).await?)
+    }
+
+    async fn waiting(&self, after: Seq, limit: usize) -> Result<Vec<Waiting>, Error> {
+        Ok(self.db.read(move |connection| read::waiting(connection, after, limit)).await?)
+    }
+
+    async fn announce(&self, seq: Seq, outcome: Outcome) -> Result<Announced, Error> {
+        let (now, live) = (self.clock.now(), Arc::clone(&self.live));
+        let work = move |connection: &_| announce::announce(connection, seq, outcome, now);
+        Ok(self.db.write_then(work, move |announced| live.announced(announced)).await?)
+    }
+
+    async fn events(
+        &self,
+        tenant: &TenantId,
+        filter: &Filter,
+        after: Option<Seq>,
+        limit: usize,
+    ) -> Result<Slice, Error> {
+        let live = after.and_then(|after| self.live.ring().slice(tenant, filter, after, limit));
+        if let Some(slice) = live {
+            return Ok(slice);
+        }
+        let (tenant, filter) = (tenant.clone(), filter.clone());
+        let found = self.db.read(move |connection| read::events(connection, &tenant, &filter, after, limit));
+        found.await?.map_err(|oldest| Error::Expired { oldest })
+    }
+
+    fn heads(&self) -> watch::Receiver<Heads> {
+        self.live.heads.subscribe()
+    }
+
+    async fn aside(&self, limit: usize) -> Result<Aside, Error> {
+        Ok(self.db.read(move |connection| read::aside(connection, limit)).await?)
+    }
+
+    async fn prune(&self, now: Timestamp, retention: Duration) -> Result<Pruned, Error> {
+        let before = clock::earlier(now, retention);
+        let mut total = Pruned::default();
+        loop {
+            let live = Arc::clone(&self.live);
+            let work = move |connection: &_| forget::prune(connection, before, now);
+            let then = move |batch: &forget::Batch| live.ring().forget(batch.through);
+            let batch = self.db.write_then(work, then).await?;
+            total.events += batch.pruned.events;
+            total.deliveries += batch.pruned.deliveries;
+            total.repeats += batch.pruned.repeats;
+            if batch.last {
+                return Ok(total);
+            }
+        }
+    }
+
+    async fn erase(&self, tenant: &TenantId) -> Result<(), Error> {
+        let (tenant, live) = (tenant.clone(), Arc::clone(&self.live));
+        let work = move |connection: &_| forget::erase(connection, &tenant);
+        let then = move |(): &()| {
+            let mut ring = live.ring();
+            let head = ring.head();
+            ring.forget(head);
+        };
+        Ok(self.db.write_then(work, then).await?)
+    }
+
+    fn writable(&self) -> bool {
+        self.db.writable()
+    }
+}
+
+impl From<sqlite::Error> for Error {
+    fn from(source: sqlite::Error) -> Self {
+        Self::Unavailable(Arc::new(source))
+    }
+}

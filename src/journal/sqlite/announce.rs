@@ -1,0 +1,84 @@
+//! Turning a delivery into an event, or finding that it is none.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{
+    super::{Announced, Outcome},
+    row,
+};
+use crate::domain::{Delivery, DesignId, Event, Fingerprint, Seq, TenantId, event::Repeat};
+
+pub(super) fn announce(
+    connection: &Connection,
+    seq: Seq,
+    outcome: Outcome,
+    now: Timestamp,
+) -> rusqlite::Result<Announced> {
+    let Some(delivery) = unsettled(connection, seq)? else { return Ok(Announced::Already) };
+    let Some(tenant) = delivery.tenant.clone() else { return Ok(Announced::Already) };
+    settle(connection, seq, now)?;
+    if !is_news(connection, &tenant, &delivery, outcome.reread)? {
+        return Ok(Announced::Repeat);
+    }
+    let project = outcome.project.or_else(|| delivery.project.clone());
+    connection
+        .prepare_cached(
+            "INSERT INTO events (delivery, tenant, name, status, design, project)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            row::number(seq),
+            tenant.as_str(),
+            delivery.name,
+            delivery.status,
+            delivery.design.as_ref().map(DesignId::as_str),
+            project.as_ref().map(|id| id.as_str()),
+        ])?;
+    let seq = row::place(connection.last_insert_rowid());
+    Ok(Announced::Event(Arc::new(Event { seq, tenant, project, delivery })))
+}
+
+fn unsettled(connection: &Connection, seq: Seq) -> rusqlite::Result<Option<Delivery>> {
+    let columns = row::DELIVERY;
+    connection
+        .prepare_cached(&format!(
+            "SELECT {columns} FROM deliveries d WHERE d.seq = ?1 AND d.settled_at IS NULL"
+        ))?
+        .query_row([row::number(seq)], |row| row::delivery(row, 0))
+        .optional()
+}
+
+fn settle(connection: &Connection, seq: Seq, now: Timestamp) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE deliveries SET settled_at = ?2 WHERE seq = ?1")?
+        .execute([row::number(seq), now.as_microsecond()])
+        .map(drop)
+}
+
+/// Whether subscribers are to hear of it; remembers what they will have heard.
+fn is_news(
+    connection: &Connection,
+    tenant: &TenantId,
+    delivery: &Delivery,
+    reread: Option<Fingerprint>,
+) -> rusqlite::Result<bool> {
+    let (Some(design), Some(reread), true) = (&delivery.design, reread, delivery.is_completion()) else {
+        return Ok(true);
+    };
+    let last: Option<[u8; 32]> = connection
+        .prepare_cached("SELECT fingerprint FROM completions WHERE tenant = ?1 AND design = ?2")?
+        .query_row([tenant.as_str(), design.as_str()], |row| row.get(0))
+        .optional()?;
+    if last == Some(reread.0) {
+        return Ok(delivery.repeat() != Repeat::ByRereading);
+    }
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO completions (tenant, design, fingerprint) VALUES (?1, ?2, ?3)",
+        )?
+        .execute(params![tenant.as_str(), design.as_str(), reread.0])?;
+    Ok(true)
+}

@@ -1,0 +1,68 @@
+//! Keeping a delivery unless it is a repeat.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{super::Appended, row};
+use crate::{
+    clock,
+    domain::{Delivery, TenantId, event::Repeat},
+};
+
+pub(super) fn append(
+    connection: &Connection,
+    delivery: &Delivery,
+    now: Timestamp,
+) -> rusqlite::Result<Appended> {
+    if is_repeat(connection, delivery)? {
+        return Ok(Appended::Repeat);
+    }
+    // What nobody can be told of is settled as soon as it is kept.
+    let aside = delivery.tenant.is_none();
+    let parameters = serde_json::to_string(&delivery.parameters)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+    connection
+        .prepare_cached(
+            "INSERT INTO deliveries
+                 (name, tenant, design, project, job, status, parameters, received_at, aside, settled_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        )?
+        .execute(params![
+            delivery.name,
+            delivery.tenant.as_ref().map(TenantId::as_str),
+            delivery.design.as_ref().map(|id| id.as_str()),
+            delivery.project.as_ref().map(|id| id.as_str()),
+            delivery.job.as_ref().map(|id| id.as_str()),
+            delivery.status,
+            parameters,
+            delivery.received_at.as_microsecond(),
+            aside,
+            aside.then(|| now.as_microsecond()),
+        ])?;
+    let seq = row::place(connection.last_insert_rowid());
+    Ok(if aside { Appended::Aside(seq) } else { Appended::New(seq) })
+}
+
+/// Whether an equal delivery came within the window; if not, this is the one that later ones repeat.
+fn is_repeat(connection: &Connection, delivery: &Delivery) -> rusqlite::Result<bool> {
+    let Repeat::Within(fingerprint, window) = delivery.repeat() else {
+        return Ok(false);
+    };
+    let until: Option<i64> = connection
+        .prepare_cached("SELECT expires_at FROM repeats WHERE fingerprint = ?1")?
+        .query_row([fingerprint.0], |row| row.get(0))
+        .optional()?;
+    if until.is_some_and(|until| delivery.received_at.as_microsecond() < until) {
+        return Ok(true);
+    }
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO repeats (fingerprint, tenant, expires_at) VALUES (?1, ?2, ?3)",
+        )?
+        .execute(params![
+            fingerprint.0,
+            delivery.tenant.as_ref().map(TenantId::as_str),
+            clock::later(delivery.received_at, window).as_microsecond(),
+        ])?;
+    Ok(false)
+}

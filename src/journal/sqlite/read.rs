@@ -1,0 +1,169 @@
+//! Reading both orders.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter, types::Value};
+
+use super::{
+    super::{Aside, Filter, Heads, Slice, Waiting},
+    forget, row,
+};
+use crate::domain::{Event, EventKind, ProjectId, Seq, TenantId};
+
+pub(super) fn heads(connection: &Connection) -> rusqlite::Result<Heads> {
+    Ok(Heads { deliveries: head(connection, "deliveries")?, events: head(connection, "events")? })
+}
+
+/// The last place ever given out, also if what was there is gone.
+fn head(connection: &Connection, table: &str) -> rusqlite::Result<Seq> {
+    let last = connection
+        .prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = ?1")?
+        .query_row([table], |row| row::seq(row, 0))
+        .optional()?;
+    Ok(last.unwrap_or_default())
+}
+
+pub(super) fn waiting(connection: &Connection, after: Seq, limit: usize) -> rusqlite::Result<Vec<Waiting>> {
+    let columns = row::DELIVERY;
+    connection
+        .prepare_cached(&format!(
+            "SELECT {columns}, d.seq FROM deliveries d
+             WHERE d.settled_at IS NULL AND d.seq > ?1 ORDER BY d.seq LIMIT ?2"
+        ))?
+        .query_map([row::number(after), row::count(limit)], waiting_row)?
+        .collect()
+}
+
+pub(super) fn aside(connection: &Connection, limit: usize) -> rusqlite::Result<Aside> {
+    let columns = row::DELIVERY;
+    let total: i64 = connection
+        .prepare_cached("SELECT count(*) FROM deliveries WHERE aside = 1")?
+        .query_row([], |row| row.get(0))?;
+    let newest = connection
+        .prepare_cached(&format!(
+            "SELECT {columns}, d.seq FROM deliveries d WHERE d.aside = 1 ORDER BY d.seq DESC LIMIT ?1"
+        ))?
+        .query_map([row::count(limit)], waiting_row)?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(Aside { total: u64::try_from(total).unwrap_or_default(), newest })
+}
+
+fn waiting_row(row: &Row<'_>) -> rusqlite::Result<Waiting> {
+    Ok(Waiting { seq: row::seq(row, row::DELIVERY_WIDTH)?, delivery: row::delivery(row, 0)? })
+}
+
+/// The slice, or the oldest event that is left if some behind `after` are gone.
+pub(super) fn events(
+    connection: &Connection,
+    tenant: &TenantId,
+    filter: &Filter,
+    after: Option<Seq>,
+    limit: usize,
+) -> rusqlite::Result<Result<Slice, Option<Seq>>> {
+    if let Some(after) = after
+        && (after < forget::floor(connection, tenant)? || after > head(connection, "events")?)
+    {
+        return oldest(connection, tenant).map(Err);
+    }
+    let (condition, mut values) = condition(tenant, filter);
+    values.push(Value::Integer(row::number(after.unwrap_or_default())));
+    values.push(Value::Integer(row::count(limit.saturating_add(1))));
+    let columns = row::DELIVERY;
+    let mut events = connection
+        .prepare_cached(&format!(
+            "SELECT {columns}, e.seq, e.project FROM events e JOIN deliveries d ON d.seq = e.delivery
+             WHERE {condition} AND e.seq > ? ORDER BY e.seq LIMIT ?"
+        ))?
+        .query_map(params_from_iter(values), |row| event(row, tenant))?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let more = events.len() > limit;
+    events.truncate(limit);
+    Ok(Ok(Slice { events, more }))
+}
+
+fn event(row: &Row<'_>, tenant: &TenantId) -> rusqlite::Result<Arc<Event>> {
+    Ok(Arc::new(Event {
+        seq: row::seq(row, row::DELIVERY_WIDTH)?,
+        tenant: tenant.clone(),
+        project: row::id(row, row::DELIVERY_WIDTH + 1, ProjectId::parse)?,
+        delivery: row::delivery(row, 0)?,
+    }))
+}
+
+fn oldest(connection: &Connection, tenant: &TenantId) -> rusqlite::Result<Option<Seq>> {
+    connection
+        .prepare_cached("SELECT seq FROM events WHERE tenant = ?1 ORDER BY seq LIMIT 1")?
+        .query_row([tenant.as_str()], |row| row::seq(row, 0))
+        .optional()
+}
+
+/// [`Filter::matches`] in SQL; a property test holds the two equal. The words of a completion stand here as they
+/// stand in the index for them.
+fn condition(tenant: &TenantId, filter: &Filter) -> (String, Vec<Value>) {
+    let mut sql = "e.tenant = ?".to_owned();
+    let mut values = vec![Value::Text(tenant.to_string())];
+    if filter.completions_only {
+        sql.push_str(" AND e.name = 'performance_simulation_job_completed' AND e.status = 'succeeded'");
+    }
+    if let Some(design) = &filter.design {
+        sql.push_str(" AND e.design = ?");
+        values.push(Value::Text(design.to_string()));
+    }
+    if let Some(project) = &filter.project {
+        sql.push_str(" AND e.project = ?");
+        values.push(Value::Text(project.to_string()));
+    }
+    if let Some(kinds) = &filter.kinds {
+        sql.push_str(" AND (0");
+        for kind in ALL {
+            if !kinds.contains(&kind) {
+                continue;
+            }
+            match name(kind) {
+                Some(name) => {
+                    sql.push_str(" OR e.name = ?");
+                    values.push(Value::Text(name.to_owned()));
+                }
+                None => {
+                    let named = ALL.into_iter().filter_map(name);
+                    let marks = vec!["?"; named.clone().count()].join(", ");
+                    sql.push_str(&format!(" OR e.name NOT IN ({marks})"));
+                    values.extend(named.map(|name| Value::Text(name.to_owned())));
+                }
+            }
+        }
+        sql.push(')');
+    }
+    (sql, values)
+}
+
+const ALL: [EventKind; 5] = [
+    EventKind::PerformanceSimulationJobCompleted,
+    EventKind::ProjectCreated,
+    EventKind::ProjectChanged,
+    EventKind::AgreementStatusChanged,
+    EventKind::Other,
+];
+
+/// Aurora's name for the events of a kind, if they have one name.
+fn name(kind: EventKind) -> Option<&'static str> {
+    match kind {
+        EventKind::PerformanceSimulationJobCompleted => Some("performance_simulation_job_completed"),
+        EventKind::ProjectCreated => Some("project_created"),
+        EventKind::ProjectChanged => Some("project_changed"),
+        EventKind::AgreementStatusChanged => Some("agreement_status_changed"),
+        EventKind::Other => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_searched_for_by_the_name_that_makes_it() {
+        for kind in ALL {
+            assert_eq!(EventKind::of(name(kind).unwrap_or("else")), kind);
+        }
+    }
+}

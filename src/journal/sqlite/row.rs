@@ -1,0 +1,64 @@
+//! Deliveries and times as the tables hold them.
+
+use std::error::Error;
+
+use jiff::Timestamp;
+use rusqlite::{Row, types::Type};
+
+use crate::domain::{Delivery, DesignId, InvalidId, JobId, ProjectId, Seq, TenantId};
+
+/// The columns of a [`delivery`], in its order, of a table named `d`.
+pub(super) const DELIVERY: &str =
+    "d.name, d.tenant, d.design, d.project, d.job, d.status, d.parameters, d.received_at";
+
+/// How many columns [`DELIVERY`] has.
+pub(super) const DELIVERY_WIDTH: usize = 8;
+
+/// The delivery in the columns from `at` on.
+pub(super) fn delivery(row: &Row<'_>, at: usize) -> rusqlite::Result<Delivery> {
+    let parameters: String = row.get(at + 6)?;
+    Ok(Delivery {
+        name: row.get(at)?,
+        tenant: id(row, at + 1, TenantId::parse)?,
+        design: id(row, at + 2, DesignId::parse)?,
+        project: id(row, at + 3, ProjectId::parse)?,
+        job: id(row, at + 4, JobId::parse)?,
+        status: row.get(at + 5)?,
+        parameters: serde_json::from_str(&parameters).map_err(|e| unreadable(at + 6, e))?,
+        received_at: Timestamp::from_microsecond(row.get(at + 7)?).map_err(|e| unreadable(at + 7, e))?,
+    })
+}
+
+/// The id in a column that may be empty.
+pub(super) fn id<T>(
+    row: &Row<'_>,
+    at: usize,
+    parse: fn(&str) -> Result<T, InvalidId>,
+) -> rusqlite::Result<Option<T>> {
+    let text: Option<String> = row.get(at)?;
+    text.map(|text| parse(&text)).transpose().map_err(|e| unreadable(at, e))
+}
+
+/// The place in a column.
+pub(super) fn seq(row: &Row<'_>, at: usize) -> rusqlite::Result<Seq> {
+    row.get::<_, i64>(at).map(place)
+}
+
+/// A number of the file's as a place. The file counts from one.
+pub(super) fn place(number: i64) -> Seq {
+    Seq(u64::try_from(number).unwrap_or_default())
+}
+
+/// A place as a number of the file's. A place beyond what it can count is behind everything.
+pub(super) fn number(seq: Seq) -> i64 {
+    i64::try_from(seq.0).unwrap_or(i64::MAX)
+}
+
+/// A limit as a number of the file's.
+pub(super) fn count(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+fn unreadable(at: usize, error: impl Error + Send + Sync + 'static) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(at, Type::Text, Box::new(error))
+}

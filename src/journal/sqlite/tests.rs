@@ -1,0 +1,200 @@
+//! The contract, and what only a file can be asked.
+
+use std::{
+    collections::HashSet,
+    ffi::OsString,
+    io::{BufRead, BufReader, Write},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::journal::contract::{self, Keeper, completion, tenant};
+
+struct File(TempDir);
+
+impl File {
+    fn db(&self) -> Db {
+        Db::open(&self.0.path().join("heliograph.db")).unwrap()
+    }
+}
+
+#[async_trait]
+impl Keeper for File {
+    type Journal = SqliteJournal;
+
+    fn new() -> Self {
+        Self(TempDir::new().unwrap())
+    }
+
+    async fn open(&self, clock: &Clock) -> SqliteJournal {
+        SqliteJournal::open(self.db(), clock.clone()).await.unwrap()
+    }
+}
+
+contract::hold!(File);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storm_of_deliveries_costs_few_commits() {
+    let file = File::new();
+    let db = file.db();
+    let journal = Arc::new(SqliteJournal::open(db.clone(), Clock::system()).await.unwrap());
+    let tasks: Vec<_> = (0..2_000)
+        .map(|job| {
+            let journal = Arc::clone(&journal);
+            tokio::spawn(async move { journal.append(completion("acme", "d", Some(&job.to_string()))).await })
+        })
+        .collect();
+    for task in tasks {
+        assert!(matches!(task.await.unwrap().unwrap(), Appended::New(_)));
+    }
+    assert!(db.commits() <= 500, "{} commits", db.commits());
+}
+
+#[tokio::test]
+async fn a_full_disk_keeps_nothing_and_reads_go_on() {
+    let file = File::new();
+    let db = file.db();
+    let journal = SqliteJournal::open(db.clone(), Clock::system()).await.unwrap();
+    journal.append(completion("acme", "d", Some("kept"))).await.unwrap();
+    db.write(|connection| connection.query_row("PRAGMA max_page_count = 1", [], |_| Ok(()))).await.unwrap();
+    let mut kept = 1;
+    loop {
+        match journal.append(completion("acme", "d", Some(&kept.to_string()))).await {
+            Ok(_) => kept += 1,
+            Err(error) => break assert!(matches!(error, Error::Unavailable(_))),
+        }
+    }
+    assert!(!journal.writable());
+    assert_eq!(journal.waiting(Seq(0), 10_000).await.unwrap().len(), kept);
+}
+
+#[tokio::test]
+async fn an_erased_tenant_leaves_no_trace_in_the_file() {
+    let file = File::new();
+    let db = file.db();
+    let journal = SqliteJournal::open(db.clone(), Clock::system()).await.unwrap();
+    for job in ["1", "2"] {
+        let Appended::New(seq) = journal.append(completion("acme-corp", "d", Some(job))).await.unwrap()
+        else {
+            panic!("not new")
+        };
+        journal.announce(seq, Outcome::default()).await.unwrap();
+    }
+    journal.erase(&tenant("acme-corp")).await.unwrap();
+    db.close().await;
+    let bytes = std::fs::read(file.0.path().join("heliograph.db")).unwrap();
+    assert!(!bytes.windows(9).any(|it| it == b"acme-corp"));
+}
+
+#[tokio::test]
+async fn pages_of_events_are_found_by_an_index() {
+    let file = File::new();
+    let plan = |condition: &'static str| {
+        let sql = format!(
+            "EXPLAIN QUERY PLAN SELECT d.name FROM events e JOIN deliveries d ON d.seq = e.delivery
+             WHERE e.tenant = ? {condition} AND e.seq > ? ORDER BY e.seq LIMIT 10"
+        );
+        move |connection: &rusqlite::Connection| -> rusqlite::Result<String> {
+            let mut statement = connection.prepare(&sql)?;
+            let lines =
+                statement.raw_query().mapped(|row| row.get::<_, String>(3)).collect::<Result<Vec<_>, _>>()?;
+            Ok(lines.join("\n"))
+        }
+    };
+    let db = file.db();
+    let completed = "AND e.name = 'performance_simulation_job_completed' AND e.status = 'succeeded'";
+    for (condition, index) in
+        [("", "events_tenant"), ("AND e.design = 'd'", "events_design"), (completed, "events_completed")]
+    {
+        let plan = db.read(plan(condition)).await.unwrap();
+        assert!(plan.contains(index) && !plan.contains("SCAN") && !plan.contains("TEMP"), "{plan}");
+    }
+}
+
+/// Set for the process that is to be killed: where its file is.
+const CRASH: &str = "JOURNAL_CRASH_DIRECTORY";
+
+#[test]
+fn what_was_acknowledged_survives_a_kill_and_is_not_announced_again() {
+    if let Some(directory) = std::env::var_os(CRASH) {
+        return append_until_killed(&directory);
+    }
+    let directory = TempDir::new().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (mut appended, mut announced) = (HashSet::new(), HashSet::new());
+    for round in 1..=3 {
+        let mut child =
+            crashing(directory.path(), "what_was_acknowledged_survives_a_kill_and_is_not_announced_again");
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        for line in lines {
+            match line.rsplit_once(' ') {
+                Some((start, job)) if start.ends_with("appended") => appended.insert(job.to_owned()),
+                Some((start, job)) if start.ends_with("announced") => announced.insert(job.to_owned()),
+                _ => continue,
+            };
+            if announced.len() > round * 150 {
+                // SIGKILL. What is in the pipe by now was acknowledged, and is read on.
+                child.kill().unwrap();
+            }
+        }
+        child.wait().unwrap();
+        runtime.block_on(check(directory.path(), &appended, &announced));
+    }
+}
+
+async fn check(directory: &Path, appended: &HashSet<String>, announced: &HashSet<String>) {
+    let db = Db::open(&directory.join("heliograph.db")).unwrap();
+    let journal = SqliteJournal::open(db, Clock::system()).await.unwrap();
+    let job = |delivery: &Delivery| delivery.job.as_ref().unwrap().to_string();
+    let waiting = journal.waiting(Seq(0), usize::MAX).await.unwrap();
+    let waiting: HashSet<_> = waiting.iter().map(|it| job(&it.delivery)).collect();
+    let slice = journal.events(&tenant("acme"), &Filter::default(), None, usize::MAX).await.unwrap();
+    let events: HashSet<_> = slice.events.iter().map(|event| job(&event.delivery)).collect();
+    assert_eq!(events.len(), slice.events.len(), "announced twice");
+    assert!(events.is_disjoint(&waiting), "announced and waiting");
+    assert!(announced.is_subset(&events), "announced and lost");
+    assert!(
+        appended.iter().all(|job| events.contains(job) || waiting.contains(job)),
+        "acknowledged and lost"
+    );
+}
+
+fn crashing(directory: &Path, test: &str) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args([&format!("journal::sqlite::tests::{test}"), "--exact", "--nocapture"])
+        .env(CRASH, directory)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// Says what was acknowledged, as soon as it was.
+fn append_until_killed(directory: &OsString) {
+    let say = |what: &str, job: &str| writeln!(std::io::stdout().lock(), "{what} {job}").unwrap();
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let db = Db::open(&Path::new(directory).join("heliograph.db")).unwrap();
+        let journal = Arc::new(SqliteJournal::open(db, Clock::system()).await.unwrap());
+        let workers = (0..16).map(|worker| {
+            let journal = Arc::clone(&journal);
+            tokio::spawn(async move {
+                for number in 0.. {
+                    let job = format!("{}-{worker}-{number}", std::process::id());
+                    let appended = journal.append(completion("acme", "d", Some(&job))).await.unwrap();
+                    say("appended", &job);
+                    let Appended::New(seq) = appended else { panic!("{appended:?}") };
+                    if number % 2 == 0 {
+                        journal.announce(seq, Outcome::default()).await.unwrap();
+                        say("announced", &job);
+                    }
+                }
+            })
+        });
+        for worker in workers.collect::<Vec<_>>() {
+            worker.await.unwrap();
+        }
+    });
+}

@@ -1,0 +1,189 @@
+//! Opening the file: ours alone, sound, of a version we know, and set to survive a power cut.
+
+use std::{
+    ffi::OsString,
+    fs::{File, OpenOptions, TryLockError},
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+/// Each brings the tables one version further; the file's `user_version` counts those that ran.
+const MIGRATIONS: [&str; 1] = [include_str!("0001_start.sql")];
+
+/// "HELI": tells our files from those of other programs.
+const APPLICATION_ID: i32 = 0x4845_4c49;
+
+/// Only an operator's `sqlite3` can hold us up; five seconds of that are within Aurora's patience of ten.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Pages of write-ahead log kept on disk after a checkpoint, in bytes: enough to be reused, little to waste.
+const WAL_KEPT_BYTES: i64 = 64 * 1024 * 1024;
+
+/// Why the file cannot be used. Each text says what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Its directory is not there.
+    #[error("{} does not exist: create the directory, or choose another store.path", .0.display())]
+    NoDirectory(PathBuf),
+    /// It may not be written.
+    #[error("{} cannot be written: check its owner, its permissions and the mount", .0.display())]
+    ReadOnly(PathBuf),
+    /// Another process owns it.
+    #[error("{} is in use by another heliograph process: one file serves one process", .0.display())]
+    InUse(PathBuf),
+    /// It is no database, or another program's.
+    #[error("{} is not a heliograph database: choose another store.path", .0.display())]
+    NotOurs(PathBuf),
+    /// A newer heliograph wrote it.
+    #[error("{} was written by a newer heliograph (version {found}, this one knows {known}): upgrade", .path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The newest version this program knows.
+        known: i64,
+    },
+    /// Its pages contradict each other.
+    #[error("{} is damaged: move it away and restore a copy, or recover it with `sqlite3 FILE .recover`", .0.display())]
+    Damaged(PathBuf),
+    /// The operating system refused something else.
+    #[error("{} cannot be opened", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+    /// SQLite refused something else.
+    #[error("{} cannot be opened as a database", .path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// What it said.
+        source: rusqlite::Error,
+    },
+}
+
+/// Opens the connection that writes. The lock is held for as long as the returned file lives.
+pub(super) fn open(path: &Path) -> Result<(Connection, File, PathBuf), OpenError> {
+    let directory = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !directory.is_dir() {
+        return Err(OpenError::NoDirectory(directory.to_owned()));
+    }
+    private_file(path)?;
+    // Two names of one file must meet at one lock.
+    let path = path.canonicalize().map_err(|source| filing(path, source))?;
+    let lock = lock(&path)?;
+    let connection = connect(&path)?;
+    Ok((connection, lock, path))
+}
+
+fn connect(path: &Path) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(|e| opening(path, e))?;
+    let version = version(&connection, path)?;
+    let verdict: String =
+        connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(|e| opening(path, e))?;
+    if verdict != "ok" {
+        return Err(OpenError::Damaged(path.to_owned()));
+    }
+    configure(&connection).and_then(|()| migrate(&mut connection, version)).map_err(|e| opening(path, e))?;
+    Ok(connection)
+}
+
+/// The number of migrations that the file has seen, if it is a file of ours that we understand.
+fn version(connection: &Connection, path: &Path) -> Result<usize, OpenError> {
+    let ask = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let owner = ask("PRAGMA application_id").map_err(|e| opening(path, e))?;
+    let tables = ask("SELECT count(*) FROM sqlite_schema").map_err(|e| opening(path, e))?;
+    let found = ask("PRAGMA user_version").map_err(|e| opening(path, e))?;
+    if owner != i64::from(APPLICATION_ID) && (owner != 0 || tables != 0) {
+        return Err(OpenError::NotOurs(path.to_owned()));
+    }
+    match usize::try_from(found) {
+        Ok(version) if version <= MIGRATIONS.len() => Ok(version),
+        _ => Err(OpenError::Newer { path: path.to_owned(), found, known: MIGRATIONS.len() as i64 }),
+    }
+}
+
+/// `synchronous = FULL` is what makes a commit survive a power cut; `secure_delete` is what makes an erasure one.
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "secure_delete", true)?;
+    connection.pragma_update_and_check(None, "journal_size_limit", WAL_KEPT_BYTES, |_| Ok(()))
+}
+
+fn migrate(connection: &mut Connection, from: usize) -> rusqlite::Result<()> {
+    for (done, migration) in MIGRATIONS.iter().enumerate().skip(from) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(migration)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", done as i64 + 1)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+/// Makes the file if it is not there. Nobody but its owner may read it: it holds ids and a key. SQLite gives its
+/// side files the same permissions.
+fn private_file(path: &Path) -> Result<(), OpenError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path).map_err(|source| filing(path, source))?;
+    restrict(&file, path);
+    Ok(())
+}
+
+#[cfg(unix)]
+fn restrict(file: &File, path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let open_to_others = file.metadata().is_ok_and(|it| it.permissions().mode() & 0o077 != 0);
+    if open_to_others && file.set_permissions(PermissionsExt::from_mode(0o600)).is_err() {
+        tracing::warn!(path = %path.display(), "others may read {}: it belongs to somebody else", path.display());
+    }
+}
+
+#[cfg(not(unix))]
+fn restrict(_: &File, _: &Path) {}
+
+fn lock(path: &Path) -> Result<File, OpenError> {
+    let mut name = OsString::from(path);
+    name.push(".lock");
+    let beside = PathBuf::from(name);
+    private_file(&beside)?;
+    let file = OpenOptions::new().write(true).open(&beside).map_err(|source| filing(&beside, source))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
+        Err(TryLockError::Error(source)) => Err(filing(&beside, source)),
+    }
+}
+
+fn filing(path: &Path, source: io::Error) -> OpenError {
+    let path = path.to_owned();
+    match source.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => OpenError::ReadOnly(path),
+        _ => OpenError::File { path, source },
+    }
+}
+
+/// What an error of SQLite's means while opening.
+pub(super) fn opening(path: &Path, source: rusqlite::Error) -> OpenError {
+    let path = path.to_owned();
+    match source.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => OpenError::NotOurs(path),
+        Some(ErrorCode::DatabaseCorrupt) => OpenError::Damaged(path),
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => OpenError::ReadOnly(path),
+        _ => OpenError::Database { path, source },
+    }
+}

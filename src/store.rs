@@ -1,0 +1,148 @@
+//! The few facts that outlive a restart: the key of the cursors, which creations have happened, and which project
+//! belongs to a caller's own id.
+//!
+//! Invariants: what was answered is on disk; a key for a creation is given to one caller until its outcome is
+//! known; the texts that callers choose for their keys and ids are kept only as digests.
+//! Not here: sharing one creation among concurrent callers, and finding out what became of a lost one. Both are
+//! the catalog's.
+
+mod creates;
+mod external_ids;
+mod secrets;
+
+use jiff::Timestamp;
+
+pub use creates::{Begin, CreateKey};
+pub use external_ids::Origin;
+
+use crate::{
+    domain::{Fingerprint, ProjectId, TenantId},
+    sqlite::{self, Db},
+};
+
+/// The store can take or give nothing now. What was to be kept is not.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the store is not available")]
+pub struct Error(#[from] sqlite::Error);
+
+/// The few facts, in the database file. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Store {
+    db: Db,
+}
+
+impl Store {
+    /// The facts that the file holds.
+    #[must_use]
+    pub fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    /// The key of the cursors: made at random the first time, the same ever after.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub async fn cursor_key(&self) -> Result<[u8; 32], Error> {
+        let fresh = rand::random();
+        Ok(self.db.write(move |connection| secrets::get_or_keep(connection, "cursor key", fresh)).await?)
+    }
+
+    /// Asks to create a project under a key. Of any number of callers exactly one may [`Begin::Go`], and is then
+    /// to call one of [`finish_create`](Self::finish_create), [`abandon_create`](Self::abandon_create) and
+    /// [`unsettle_create`](Self::unsettle_create).
+    ///
+    /// # Errors
+    /// When nobody may go, because it cannot be kept that somebody did.
+    pub async fn begin_create(
+        &self,
+        tenant: &TenantId,
+        key: &CreateKey,
+        input: Fingerprint,
+        now: Timestamp,
+    ) -> Result<Begin, Error> {
+        let (tenant, key) = (tenant.clone(), key.digest(tenant));
+        Ok(self.db.write(move |connection| creates::begin(connection, &tenant, key, input, now)).await?)
+    }
+
+    /// The creation has given this project, from now on for ever.
+    ///
+    /// # Errors
+    /// When it cannot be kept. The key then stays unsettled.
+    pub async fn finish_create(
+        &self,
+        tenant: &TenantId,
+        key: &CreateKey,
+        project: &ProjectId,
+    ) -> Result<(), Error> {
+        let (tenant, key, project) = (tenant.clone(), key.digest(tenant), project.clone());
+        Ok(self.db.write(move |connection| creates::finish(connection, &tenant, key, &project)).await?)
+    }
+
+    /// The creation certainly did not happen: the key may be used again, with any input.
+    ///
+    /// # Errors
+    /// When it cannot be kept. The key then stays unsettled.
+    pub async fn abandon_create(&self, tenant: &TenantId, key: &CreateKey) -> Result<(), Error> {
+        let (tenant, key) = (tenant.clone(), key.digest(tenant));
+        Ok(self.db.write(move |connection| creates::abandon(connection, &tenant, key)).await?)
+    }
+
+    /// Nobody knows whether the creation happened.
+    ///
+    /// # Errors
+    /// When it cannot be kept. The key reads as unsettled all the same.
+    pub async fn unsettle_create(&self, tenant: &TenantId, key: &CreateKey) -> Result<(), Error> {
+        let (tenant, key) = (tenant.clone(), key.digest(tenant));
+        Ok(self.db.write(move |connection| creates::unsettle(connection, &tenant, key)).await?)
+    }
+
+    /// The project that a caller's own id belongs to, as far as this gateway knows.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn project_by_external_id(
+        &self,
+        tenant: &TenantId,
+        external: &str,
+    ) -> Result<Option<ProjectId>, Error> {
+        let (tenant, external) = (tenant.clone(), external_ids::digest(tenant, external));
+        Ok(self.db.read(move |connection| external_ids::project(connection, &tenant, external)).await?)
+    }
+
+    /// Remembers which of a tenant's projects callers' own ids belong to, all in one write. What was created here is
+    /// never replaced; what was seen at Aurora is, by what is created here.
+    ///
+    /// # Errors
+    /// When nothing was kept.
+    pub async fn remember_external_ids(
+        &self,
+        tenant: &TenantId,
+        projects: Vec<(String, ProjectId)>,
+        origin: Origin,
+    ) -> Result<(), Error> {
+        let tenant = tenant.clone();
+        let work = move |connection: &_| {
+            projects.iter().try_for_each(|(external, project)| {
+                let external = external_ids::digest(&tenant, external);
+                external_ids::remember(connection, &tenant, external, project, origin)
+            })
+        };
+        Ok(self.db.write(work).await?)
+    }
+
+    /// Forgets everything of a tenant.
+    ///
+    /// # Errors
+    /// When nothing was forgotten.
+    pub async fn wipe_tenant(&self, tenant: &TenantId) -> Result<(), Error> {
+        let tenant = tenant.clone();
+        let work = move |connection: &_| {
+            creates::wipe(connection, &tenant)?;
+            external_ids::wipe(connection, &tenant)
+        };
+        Ok(self.db.write(work).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,248 @@
+//! A small world: an Aurora sandbox, a gateway before it, and a clock that moves both.
+
+mod answer;
+mod subscriber;
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use heliograph::{
+    app::App,
+    clock::Clock,
+    config::Config,
+    sandbox::{self, Handle, Sandbox},
+};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub use answer::Answer;
+pub use subscriber::Subscriber;
+
+/// The tenant that most tests live in, and another.
+pub const TENANT: &str = "tenant-demo";
+pub const OTHER: &str = "tenant-second";
+
+/// Keys: of each tenant, of both, one that may only read, and the operator's.
+pub const KEY: &str = "key-of-the-first-tenant";
+pub const OTHER_KEY: &str = "key-of-the-second-tenant";
+pub const BOTH_KEY: &str = "key-of-both-tenants";
+pub const READ_KEY: &str = "key-that-may-only-read";
+pub const ADMIN_KEY: &str = "key-of-the-operator";
+
+/// What Aurora must present with a delivery.
+pub const WEBHOOK_SECRET: &str = "webhook-secret-of-the-tests";
+
+/// How long a state may take to come about. Generous: it is spent only where something is broken.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct World {
+    pub aurora: Handle,
+    pub clock: Clock,
+    pub http: reqwest::Client,
+    sandbox: Sandbox,
+    gateway: Gateway,
+    store: Arc<tempfile::TempDir>,
+    settings: Vec<(String, String)>,
+}
+
+struct Gateway {
+    base: String,
+    admin: String,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl World {
+    /// A gateway and a sandbox on a good day.
+    pub async fn start() -> Self {
+        Self::with(|_| {}, &[]).await
+    }
+
+    /// A sandbox that was adjusted, and a gateway with further settings.
+    pub async fn with(adjust: impl FnOnce(&mut sandbox::Config), settings: &[(&str, &str)]) -> Self {
+        let mut config = sandbox::Config {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            design_delay: None,
+            ..sandbox::Config::default()
+        };
+        adjust(&mut config);
+        let (application_id, application_key) = (config.application_id.clone(), config.application_key.clone());
+        let sandbox = Sandbox::start(config).await.unwrap();
+        let store = Arc::new(tempfile::tempdir().unwrap());
+        let mut all = usual(&sandbox, &store, &application_id, &application_key);
+        all.extend(settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+        let clock = Clock::manual(Clock::system().now());
+        let gateway = Gateway::start(&all, clock.clone()).await;
+        let aurora = sandbox.handle().clone();
+        Self { aurora, clock, http: client(), sandbox, gateway, store, settings: all }
+    }
+
+    /// Stops the gateway and starts it again on the same store.
+    pub async fn restart(&mut self) {
+        self.gateway.stop().await;
+        self.gateway = Gateway::start(&self.settings, self.clock.clone()).await;
+    }
+
+    /// Where the gateway is.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.gateway.base)
+    }
+
+    /// Where its operator's routes are.
+    pub fn admin_url(&self, path: &str) -> String {
+        format!("{}{path}", self.gateway.admin)
+    }
+
+    /// Where it keeps what outlives it.
+    pub fn store(&self) -> &std::path::Path {
+        self.store.path()
+    }
+
+    /// Moves the clocks of the gateway and of Aurora.
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+        self.aurora.move_clock(by);
+    }
+
+    /// Asks as the first tenant.
+    pub async fn query(&self, query: &str) -> Answer {
+        self.ask(KEY, query, json!({})).await
+    }
+
+    /// Asks with variables, by any key.
+    pub async fn ask(&self, key: &str, query: &str, variables: Value) -> Answer {
+        let request = self.http.post(self.url("/graphql")).bearer_auth(key);
+        let body = json!({ "query": query, "variables": variables });
+        Answer::of(request.header("x-heliograph-explain", "1").json(&body).send().await.unwrap()).await
+    }
+
+    /// Makes a project through the gateway and gives Aurora's id of it.
+    pub async fn project(&self) -> String {
+        let made = self
+            .query(
+                r#"mutation { createProject(input: { location: { propertyAddress: "434 Brannan St, San Francisco, CA 94107" } })
+                   { project { projectId } userErrors { message } } }"#,
+            )
+            .await;
+        made["createProject"]["project"]["projectId"].as_str().unwrap().to_owned()
+    }
+
+    /// Makes a project, and gives Aurora's ids of it and of its design.
+    pub async fn design(&self) -> (String, String) {
+        let project = self.project().await;
+        let designs = self.aurora.designs(TENANT);
+        let design = designs.into_iter().find(|it| it.project_id == project).unwrap();
+        (project, design.id)
+    }
+
+    /// Delivers a webhook as Aurora would, with the right secret.
+    pub async fn deliver(&self, event: &str, query: &str) -> u16 {
+        let url = self.url(&format!("/webhooks/aurora/{event}?{query}"));
+        let request = self.http.get(url).header("X-Heliograph-Webhook-Token", WEBHOOK_SECRET);
+        request.send().await.unwrap().status().as_u16()
+    }
+
+    /// Delivers the completion of a design.
+    pub async fn complete(&self, design: &str, job: &str) -> u16 {
+        let query = format!("tenant_id={TENANT}&design_id={design}&job_id={job}&status=succeeded");
+        self.deliver("performance_simulation_job_completed", &query).await
+    }
+
+    /// Opens a socket and subscribes as the first tenant.
+    pub async fn subscribe(&self, query: &str) -> Subscriber {
+        self.subscribe_as(KEY, query, json!({})).await
+    }
+
+    /// Opens a socket and subscribes.
+    pub async fn subscribe_as(&self, key: &str, query: &str, variables: Value) -> Subscriber {
+        Subscriber::open(&self.url("/graphql"), key, query, variables).await
+    }
+
+    /// The ids of the announced events, oldest first.
+    pub async fn announced(&self) -> Vec<String> {
+        let answer = self.query("{ events(first: 100) { nodes { id } } }").await;
+        let nodes = answer["events"]["nodes"].as_array().unwrap().clone();
+        nodes.iter().map(|node| node["id"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Waits until so many events are announced, and says if there are ever more.
+    pub async fn announced_become(&self, count: usize) {
+        self.eventually(&format!("{count} events announced"), || async { self.announced().await.len() >= count })
+            .await;
+        assert_eq!(self.announced().await.len(), count);
+    }
+
+    /// Waits for a state.
+    pub async fn eventually<F: Future<Output = bool>>(&self, what: &str, mut state: impl FnMut() -> F) {
+        let wait = async {
+            while !state().await {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, wait).await.is_err() {
+            panic!("never came about: {what}; Aurora saw {:#?}", self.aurora.calls());
+        }
+    }
+
+    /// Stops everything in good order.
+    pub async fn stop(mut self) {
+        self.gateway.stop().await;
+        self.sandbox.stop().await;
+    }
+}
+
+impl Gateway {
+    async fn start(settings: &[(String, String)], clock: Clock) -> Self {
+        let config = Config::load(None, settings.to_vec()).unwrap_or_else(|error| panic!("{error}"));
+        let app = App::build(&config, clock).await.unwrap_or_else(|error| panic!("{error:#}"));
+        let (base, admin) = (format!("http://{}", app.addr()), format!("http://{}", app.admin_addr()));
+        let stop = CancellationToken::new();
+        let running = app.run(stop.clone());
+        let task = tokio::spawn(async move { running.await.unwrap_or_else(|error| panic!("{error:#}")) });
+        Self { base, admin, stop, task }
+    }
+
+    async fn stop(&mut self) {
+        self.stop.cancel();
+        (&mut self.task).await.unwrap();
+    }
+}
+
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+}
+
+/// The settings that every gateway of the tests has.
+fn usual(
+    sandbox: &Sandbox,
+    store: &tempfile::TempDir,
+    application_id: &str,
+    application_key: &secrecy::SecretString,
+) -> Vec<(String, String)> {
+    use secrecy::ExposeSecret;
+    let path = store.path().join("heliograph.db").display().to_string();
+    let key = |at: usize, name: &str, key: &str, tenants: &str, scopes: &str| {
+        [("NAME", name), ("KEY", key), ("TENANTS", tenants), ("SCOPES", scopes)]
+            .map(|(field, value)| (format!("AUTH__API_KEYS__{at}__{field}"), value.to_owned()))
+    };
+    let both = format!("{TENANT},{OTHER}");
+    let mut all: Vec<(String, String)> = [
+        ("SERVER__LISTEN", "127.0.0.1:0"),
+        ("SERVER__ADMIN_LISTEN", "127.0.0.1:0"),
+        ("SERVER__DRAIN", "1s"),
+        ("AURORA__BASE_URL", &sandbox.base_url()),
+        ("AURORA__APPLICATION_ID", application_id),
+        ("AURORA__APPLICATION_KEY", application_key.expose_secret()),
+        ("AURORA__REQUEST_TIMEOUT", "2s"),
+        ("WEBHOOKS__SECRET", WEBHOOK_SECRET),
+        ("STORE__PATH", &path),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .into();
+    all.extend(key(0, "first", KEY, TENANT, "read,write"));
+    all.extend(key(1, "second", OTHER_KEY, OTHER, "read,write"));
+    all.extend(key(2, "both", BOTH_KEY, &both, "read,write"));
+    all.extend(key(3, "reader", READ_KEY, TENANT, "read"));
+    all.extend(key(4, "operator", ADMIN_KEY, "*", "read,write,admin"));
+    all.into_iter().map(|(key, value)| (format!("HELIOGRAPH_{key}"), value)).collect()
+}

@@ -1,0 +1,74 @@
+//! A client of `graphql-transport-ws` with one subscription.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream,
+    tungstenite::{Message, client::IntoClientRequest, http::HeaderValue},
+};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct Subscriber(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Subscriber {
+    /// Connects, presents the key, and subscribes. A ping that is answered after the subscription was sent shows that
+    /// the gateway has read it.
+    pub async fn open(url: &str, key: &str, query: &str, variables: Value) -> Self {
+        let mut request = url.replacen("http", "ws", 1).into_client_request().unwrap();
+        let protocol = HeaderValue::from_static("graphql-transport-ws");
+        request.headers_mut().insert("sec-websocket-protocol", protocol);
+        let (socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
+        let mut this = Self(socket);
+        let credential = json!({ "Authorization": format!("Bearer {key}") });
+        this.send(json!({ "type": "connection_init", "payload": credential })).await;
+        assert_eq!(this.message().await["type"], "connection_ack");
+        let payload = json!({ "query": query, "variables": variables });
+        this.send(json!({ "id": "1", "type": "subscribe", "payload": payload })).await;
+        this.send(json!({ "type": "ping" })).await;
+        loop {
+            let message = this.message().await;
+            match message["type"].as_str() {
+                Some("pong") => return this,
+                other => panic!("{other:?} before anything happened: {message}"),
+            }
+        }
+    }
+
+    async fn send(&mut self, message: Value) {
+        self.0.send(Message::text(message.to_string())).await.unwrap();
+    }
+
+    /// The next message.
+    pub async fn message(&mut self) -> Value {
+        loop {
+            let next = tokio::time::timeout(PATIENCE, self.0.next()).await.expect("a message in time");
+            match next.expect("the socket is open").expect("the socket is sound") {
+                Message::Text(text) => return serde_json::from_str(&text).unwrap(),
+                Message::Close(frame) => panic!("closed: {frame:?}"),
+                _ => {}
+            }
+        }
+    }
+
+    /// The next event of the given field.
+    pub async fn next(&mut self, field: &str) -> Value {
+        let message = self.message().await;
+        assert_eq!(message["type"], "next", "{message}");
+        message["payload"]["data"][field].clone()
+    }
+
+    /// The errors with which the subscription was refused, or ended.
+    pub async fn refusal(&mut self) -> Vec<String> {
+        let message = self.message().await;
+        let errors = match message["type"].as_str() {
+            Some("error") => message["payload"].clone(),
+            Some("next") => message["payload"]["errors"].clone(),
+            _ => panic!("no refusal: {message}"),
+        };
+        errors.as_array().unwrap().iter().map(super::answer::shown).collect()
+    }
+}
