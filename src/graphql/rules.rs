@@ -247,6 +247,18 @@ mod tests {
     }
 
     #[test]
+    fn every_input_type_of_the_product_is_known() {
+        let sdl = crate::graphql::sdl();
+        let inputs = Inputs::of(&sdl);
+        let declared: Vec<_> = sdl.lines().filter_map(|line| line.strip_prefix("input ")).collect();
+        assert!(!declared.is_empty());
+        for line in declared {
+            let name = line.split([' ', '{']).next().unwrap();
+            assert!(matches!(inputs.0.get(name), Some(Input::Object { .. })), "{name}");
+        }
+    }
+
+    #[test]
     fn values_that_fit_pass() {
         for (ty, value) in [
             ("Int!", "7"),

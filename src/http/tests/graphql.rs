@@ -196,6 +196,8 @@ async fn a_body_over_the_limit_is_413_announced_or_in_pieces() {
     let long = format!(r#"{{"query":"{{name}}","extensions":{{"x":"{}"}}}}"#, "x".repeat(200_000));
     assert_eq!(world.post(long.clone()).await.refusal(), (413, "BAD_USER_INPUT".into()));
     assert_eq!(world.post(in_pieces(&long, 1000)).await.refusal().0, 413);
+    assert_eq!(world.post("x".repeat(20_000_000)).await.refusal().0, 413);
+    assert_eq!(world.post(in_pieces(&"x".repeat(20_000_000), 10_000)).await.refusal().0, 413);
     assert_eq!(world.post(in_pieces(r#"{"query":"{ name }"}"#, 7)).await.status, 200);
 }
 
