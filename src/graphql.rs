@@ -18,6 +18,7 @@ pub mod loader;
 mod merge;
 pub mod node;
 pub mod project;
+pub mod rules;
 pub mod scalar;
 pub mod summary;
 pub mod tenant;

@@ -9,7 +9,7 @@ use async_graphql::{
     ObjectType, Pos, Request, Response, Schema, ServerError, SubscriptionType, Value, Variables,
     parser::{
         parse_query,
-        types::{DocumentOperations, ExecutableDocument, OperationType},
+        types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType},
     },
     value,
 };
@@ -19,6 +19,7 @@ use super::{
     context::{Asked, Parts},
     error::{Code, Failure},
     merge::merge_mutations,
+    rules::{Inputs, one_root_field},
 };
 use crate::domain::{Scope, Viewer};
 
@@ -96,6 +97,7 @@ impl Answer {
 pub struct Engine<Q, M, S> {
     schema: Schema<Q, M, S>,
     documents: moka::sync::Cache<Box<str>, Arc<ExecutableDocument>>,
+    inputs: Inputs,
     parts: Option<Arc<Parts>>,
 }
 
@@ -111,11 +113,12 @@ where
     /// Puts an engine around a schema whose resolvers need nothing but the viewer.
     #[must_use]
     pub fn new(schema: Schema<Q, M, S>) -> Self {
-        let documents = moka::sync::Cache::builder()
-            .weigher(|text: &Box<str>, _| u32::try_from(text.len()).unwrap_or(u32::MAX))
+        let documents = moka::sync::Cache::<Box<str>, _>::builder()
+            .weigher(|text, _| u32::try_from(text.len()).unwrap_or(u32::MAX))
             .max_capacity(DOCUMENT_CACHE_BYTES)
             .build();
-        Self { schema, documents, parts: None }
+        let inputs = Inputs::of(&schema.sdl());
+        Self { schema, documents, inputs, parts: None }
     }
 
     /// Gives resolvers the parts of the gateway.
@@ -130,7 +133,12 @@ where
     /// When the document is not GraphQL, or the operation cannot be told.
     pub fn prepare(&self, call: Call) -> Result<Operation, Failure> {
         let document = self.document(&call.query)?;
-        let kind = kind_of(&document, call.operation_name.as_deref())?;
+        let operation = choose(&document, call.operation_name.as_deref())?;
+        let kind = kind_of(operation);
+        self.inputs.check(operation, &call.variables)?;
+        if kind == Kind::Subscription {
+            one_root_field(&document, operation)?;
+        }
         Ok(Operation { document, call, kind })
     }
 
@@ -235,7 +243,10 @@ fn may(viewer: &Viewer, kind: Kind) -> Result<(), Failure> {
     ))
 }
 
-fn kind_of(document: &ExecutableDocument, name: Option<&str>) -> Result<Kind, Failure> {
+fn choose<'a>(
+    document: &'a ExecutableDocument,
+    name: Option<&str>,
+) -> Result<&'a OperationDefinition, Failure> {
     let refuse = |message: &str| Failure::new(Code::GraphqlValidationFailed, message);
     let operation = match (&document.operations, name) {
         (DocumentOperations::Single(operation), None) => operation,
@@ -252,11 +263,15 @@ fn kind_of(document: &ExecutableDocument, name: Option<&str>) -> Result<Kind, Fa
             return Err(refuse("the document has several operations: say which with operationName"));
         }
     };
-    Ok(match operation.node.ty {
+    Ok(&operation.node)
+}
+
+fn kind_of(operation: &OperationDefinition) -> Kind {
+    match operation.ty {
         OperationType::Query => Kind::Query,
         OperationType::Mutation => Kind::Mutation,
         OperationType::Subscription => Kind::Subscription,
-    })
+    }
 }
 
 fn syntax(error: &ServerError) -> Failure {

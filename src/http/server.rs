@@ -4,22 +4,13 @@
 //! who comes then waits at the door; a stop lets what runs finish, up to a deadline. Not here: what a request is
 //! answered.
 
-use std::{
-    convert::Infallible,
-    io,
-    net::SocketAddr,
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    task::{Context, Poll},
-    time::Duration,
-};
+mod watch;
+
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body};
 use http::Request;
-use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
@@ -32,6 +23,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tower::Service;
+
+use self::watch::{Busy, Verdict, Watch, Watched};
 
 /// What connections may cost.
 #[derive(Debug, Clone)]
@@ -171,7 +164,7 @@ async fn connection(stream: TcpStream, seat: Seat, shared: Shared) {
             let answer = router.clone().call(request);
             async move {
                 let response = answer.await?;
-                Ok::<_, Infallible>(response.map(|body| Watched { body, _busy: busy }))
+                Ok::<_, Infallible>(response.map(|body| Watched::new(body, busy)))
             }
         })
     };
@@ -223,94 +216,4 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(20));
     builder
-}
-
-/// What a connection has been doing, at the price of two atomic writes per request.
-struct Watch {
-    born: Instant,
-    requests: AtomicU64,
-    running: AtomicU64,
-    last_active_ms: AtomicU64,
-}
-
-enum Verdict {
-    Wait(Instant),
-    End,
-    Cut,
-}
-
-impl Watch {
-    fn new() -> Self {
-        Self {
-            born: Instant::now(),
-            requests: AtomicU64::new(0),
-            running: AtomicU64::new(0),
-            last_active_ms: AtomicU64::new(0),
-        }
-    }
-
-    fn has_begun(&self) -> bool {
-        self.requests.load(Relaxed) > 0
-    }
-
-    fn touch(&self) {
-        let lived = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last_active_ms.store(lived, Relaxed);
-    }
-
-    fn verdict(&self, idle: Duration) -> Verdict {
-        if !self.has_begun() {
-            return Verdict::Cut;
-        }
-        let now = Instant::now();
-        if self.running.load(Relaxed) > 0 {
-            return Verdict::Wait(now + idle);
-        }
-        let until = self.born + Duration::from_millis(self.last_active_ms.load(Relaxed)) + idle;
-        if until > now { Verdict::Wait(until) } else { Verdict::End }
-    }
-}
-
-/// A request that runs, until the last of its answer was handed over.
-struct Busy(Arc<Watch>);
-
-impl Busy {
-    fn begin(watch: &Arc<Watch>) -> Self {
-        watch.requests.fetch_add(1, Relaxed);
-        watch.running.fetch_add(1, Relaxed);
-        Self(Arc::clone(watch))
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.running.fetch_sub(1, Relaxed);
-        self.0.touch();
-    }
-}
-
-/// An answer's body, which keeps its connection busy.
-struct Watched {
-    body: Body,
-    _busy: Busy,
-}
-
-impl hyper::body::Body for Watched {
-    type Data = bytes::Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }

@@ -14,7 +14,10 @@ use http::{
 };
 
 use super::edge::{Exchange, Served};
-use crate::intake::{Answer, Presented};
+use crate::{
+    intake::{Answer, Presented},
+    telemetry::metrics::DeliveryAnswer,
+};
 
 /// When Aurora may try again, in seconds: the first rung of its own ladder.
 const TRY_AGAIN: HeaderValue = HeaderValue::from_static("30");
@@ -33,7 +36,19 @@ pub(super) async fn aurora(exchange: Exchange) -> Served {
         authorization: parts.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes),
     };
     let answer = state.intake.receive(event, parts.uri.query().unwrap_or_default(), presented).await;
+    state.metrics.deliveries.count(counted(&answer));
     respond(&answer).into()
+}
+
+fn counted(answer: &Answer) -> DeliveryAnswer {
+    match answer {
+        Answer::New => DeliveryAnswer::Kept,
+        Answer::Repeat => DeliveryAnswer::Repeated,
+        Answer::Aside => DeliveryAnswer::SetAside,
+        Answer::Unauthenticated => DeliveryAnswer::Unauthenticated,
+        Answer::Invalid(_) => DeliveryAnswer::Malformed,
+        Answer::Unavailable => DeliveryAnswer::Unavailable,
+    }
 }
 
 fn respond(answer: &Answer) -> Response {

@@ -3,13 +3,17 @@
 //! Invariant: a series that is counted per request is resolved before the first request, so that counting is one
 //! atomic add; labels come from closed lists, so that no caller can make the page grow.
 
-use std::{fmt, marker::PhantomData, time::Duration};
+mod label;
+
+use std::{fmt, time::Duration};
 
 use prometheus_client::{
     encoding::text::encode,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
     registry::Registry,
 };
+
+pub use label::{By, DeliveryAnswer, Label, Lookup, Outcome, StatusClass, UpstreamOutcome};
 
 /// Every metric, as it stands on the metrics page.
 pub const NAMES: &[&str] = &[
@@ -27,163 +31,6 @@ pub const NAMES: &[&str] = &[
 
 /// Seconds: from a cached read up to the longest that a request may wait for Aurora.
 const DURATION_BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
-
-/// A label whose values are a closed list.
-pub trait Label: Copy + 'static {
-    /// The label's name.
-    const NAME: &'static str;
-    /// Every value, in the order of [`Label::index`].
-    const ALL: &'static [Self];
-    /// The value as it stands in the label.
-    fn text(self) -> &'static str;
-    /// Its place in [`Label::ALL`].
-    fn index(self) -> usize;
-}
-
-macro_rules! label {
-    ($(#[$doc:meta])* $kind:ident = $name:literal {
-        $($(#[$value_doc:meta])* $value:ident = $text:literal,)*
-    }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum $kind { $($(#[$value_doc])* $value,)* }
-
-        impl Label for $kind {
-            const NAME: &'static str = $name;
-            const ALL: &'static [Self] = &[$(Self::$value,)*];
-
-            fn text(self) -> &'static str {
-                match self { $(Self::$value => $text,)* }
-            }
-
-            fn index(self) -> usize {
-                self as usize
-            }
-        }
-    };
-}
-
-label! {
-    /// The class of an answer's status.
-    StatusClass = "status" {
-        /// 1xx: an upgrade.
-        Informational = "1xx",
-        /// 2xx.
-        Success = "2xx",
-        /// 3xx.
-        Redirection = "3xx",
-        /// 4xx.
-        ClientError = "4xx",
-        /// 5xx.
-        ServerError = "5xx",
-    }
-}
-
-impl StatusClass {
-    /// The class of a status.
-    #[must_use]
-    pub fn of(status: u16) -> Self {
-        match status {
-            ..200 => Self::Informational,
-            200..300 => Self::Success,
-            300..400 => Self::Redirection,
-            400..500 => Self::ClientError,
-            500.. => Self::ServerError,
-        }
-    }
-}
-
-label! {
-    /// How an operation ended.
-    Outcome = "outcome" {
-        /// Data and no error.
-        Ok = "ok",
-        /// It ran, and its answer has errors.
-        Errors = "errors",
-        /// It was refused before it ran.
-        Refused = "refused",
-    }
-}
-
-label! {
-    /// How a webhook was answered.
-    DeliveryAnswer = "answer" {
-        /// On disk, and new.
-        Kept = "kept",
-        /// A repeat.
-        Repeated = "repeated",
-        /// Kept aside: no tenant could be found.
-        SetAside = "set_aside",
-        /// Missing or wrong secret.
-        Unauthenticated = "unauthenticated",
-        /// Not a delivery.
-        Malformed = "malformed",
-        /// The store could not write.
-        Unavailable = "unavailable",
-    }
-}
-
-label! {
-    /// How a call to Aurora ended.
-    UpstreamOutcome = "outcome" {
-        /// 2xx.
-        Ok = "ok",
-        /// 4xx.
-        Rejected = "rejected",
-        /// 429.
-        RateLimited = "rate_limited",
-        /// 5xx, or no connection.
-        Failed = "failed",
-        /// No answer in time.
-        TimedOut = "timed_out",
-    }
-}
-
-label! {
-    /// What a look into the cache gave.
-    Lookup = "result" {
-        /// Fresh.
-        Hit = "hit",
-        /// Nothing.
-        Miss = "miss",
-        /// Old, and served all the same.
-        Stale = "stale",
-        /// Somebody else was fetching it already.
-        Coalesced = "coalesced",
-    }
-}
-
-/// A counter for each value of a label.
-#[derive(Debug)]
-pub struct By<L> {
-    counters: Box<[Counter]>,
-    label: PhantomData<L>,
-}
-
-impl<L: Label> By<L> {
-    fn new(counter: impl Fn(&'static str) -> Counter) -> Self {
-        Self { counters: L::ALL.iter().map(|it| counter(it.text())).collect(), label: PhantomData }
-    }
-
-    fn register(registry: &mut Registry, name: &str, help: &str) -> Self {
-        let family = Family::<[(&str, &str); 1], Counter>::default();
-        registry.register(name, help, family.clone());
-        Self::new(|value| family.get_or_create_owned(&[(L::NAME, value)]))
-    }
-
-    /// Counts one more.
-    pub fn count(&self, it: L) {
-        if let Some(counter) = self.counters.get(it.index()) {
-            counter.inc();
-        }
-    }
-
-    /// How many there were.
-    #[must_use]
-    pub fn total(&self, it: L) -> u64 {
-        self.counters.get(it.index()).map_or(0, Counter::get)
-    }
-}
 
 /// Operations by what they do.
 #[derive(Debug)]
@@ -247,11 +94,13 @@ impl Drop for Held {
     }
 }
 
+type Durations = Family<[(&'static str, &'static str); 1], Histogram, fn() -> Histogram>;
+
 /// Every metric of the gateway.
 pub struct Metrics {
     registry: Registry,
     requests: Family<[(&'static str, &'static str); 2], Counter>,
-    durations: Family<[(&'static str, &'static str); 1], Histogram, fn() -> Histogram>,
+    durations: Durations,
     /// Operations that ended.
     pub operations: Operations,
     /// Operations that run now, listening subscriptions among them.
@@ -389,19 +238,5 @@ mod tests {
         assert_eq!(metrics.sockets_open.get(), 1);
         drop(held);
         assert_eq!(metrics.sockets_open.get(), 0);
-    }
-
-    #[test]
-    fn each_label_finds_its_own_place() {
-        fn check<L: Label + PartialEq + fmt::Debug>() {
-            for (index, it) in L::ALL.iter().enumerate() {
-                assert_eq!(it.index(), index, "{it:?}");
-            }
-        }
-        check::<StatusClass>();
-        check::<Outcome>();
-        check::<DeliveryAnswer>();
-        check::<UpstreamOutcome>();
-        check::<Lookup>();
     }
 }

@@ -5,7 +5,7 @@
 
 use axum::{body::Body, response::Response};
 use http::{
-    HeaderName, HeaderValue, StatusCode,
+    HeaderValue, StatusCode,
     header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
@@ -17,20 +17,27 @@ use crate::graphql::{Answer, Code, Failure};
 pub(in crate::http) struct Refusal {
     status: StatusCode,
     failure: Failure,
-    header: Option<(HeaderName, HeaderValue)>,
+    remedy: Option<Remedy>,
+}
+
+/// A header that says what would have been right.
+#[derive(Debug, Clone, Copy)]
+enum Remedy {
+    Allow(&'static str),
+    Bearer,
 }
 
 impl Refusal {
     pub(in crate::http) fn new(status: StatusCode, failure: Failure) -> Self {
-        Self { status, failure, header: None }
+        Self { status, failure, remedy: None }
     }
 
     fn input(status: StatusCode, message: &str) -> Self {
         Self::new(status, Failure::new(Code::BadUserInput, message))
     }
 
-    fn with(self, name: HeaderName, value: &'static str) -> Self {
-        Self { header: Some((name, HeaderValue::from_static(value))), ..self }
+    fn with(self, remedy: Remedy) -> Self {
+        Self { remedy: Some(remedy), ..self }
     }
 
     /// The form of the request is wrong, whatever it asks for.
@@ -41,17 +48,17 @@ impl Refusal {
     pub(in crate::http) fn unauthenticated() -> Self {
         let message = "a credential is needed: send the header \"Authorization: Bearer <key>\"";
         let failure = Failure::new(Code::Unauthenticated, message);
-        Self::new(StatusCode::UNAUTHORIZED, failure).with(WWW_AUTHENTICATE, "Bearer")
+        Self::new(StatusCode::UNAUTHORIZED, failure).with(Remedy::Bearer)
     }
 
     pub(in crate::http) fn method() -> Self {
         Self::input(StatusCode::METHOD_NOT_ALLOWED, "this method is not served here: use POST or GET")
-            .with(ALLOW, "GET, HEAD, POST, OPTIONS")
+            .with(Remedy::Allow("GET, HEAD, POST, OPTIONS"))
     }
 
     pub(in crate::http) fn mutation_by_get() -> Self {
         Self::input(StatusCode::METHOD_NOT_ALLOWED, "GET runs queries only: send a mutation by POST")
-            .with(ALLOW, "POST")
+            .with(Remedy::Allow("POST"))
     }
 
     pub(in crate::http) fn subscription() -> Self {
@@ -100,15 +107,18 @@ impl Refusal {
 
 /// The answer to a request that was turned away.
 pub(in crate::http) fn refuse(media: Media, refusal: Refusal) -> Response {
-    let Refusal { status, failure, header } = refusal;
+    let Refusal { status, failure, remedy } = refusal;
     let wait = failure.retry_after;
     let mut response = write(media, status, Answer::refused(failure).to_json());
-    if let Some((name, value)) = header {
-        response.headers_mut().insert(name, value);
-    }
+    let headers = response.headers_mut();
+    match remedy {
+        Some(Remedy::Allow(methods)) => headers.insert(ALLOW, HeaderValue::from_static(methods)),
+        Some(Remedy::Bearer) => headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
+        None => None,
+    };
     if let Some(wait) = wait {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        headers.insert(RETRY_AFTER, seconds.into());
     }
     response
 }

@@ -295,6 +295,23 @@ async fn a_flooding_subscription_does_not_silence_its_neighbours() {
 }
 
 #[tokio::test]
+async fn a_flood_can_be_stopped_by_its_reader() {
+    let world = World::start().await;
+    let mut client = Client::admitted(&world).await;
+    client.subscribe("flood", "subscription { flood }").await;
+    assert_eq!(client.hear().await["id"], "flood");
+    client.say(json!({ "id": "flood", "type": "complete" })).await;
+    client.subscribe("after", "{ name }").await;
+    for _ in 0..1000 {
+        if client.hear().await["id"] == "after" {
+            eventually("the flood ended", || world.metrics.operations_running.get() == 0).await;
+            return;
+        }
+    }
+    panic!("the complete was never read");
+}
+
+#[tokio::test]
 async fn a_reader_that_does_not_read_loses_its_socket_and_nothing_is_kept_for_it() {
     let world = with(|limits| limits.write_timeout = Duration::from_millis(100)).await;
     let mut client = Client::admitted(&world).await;

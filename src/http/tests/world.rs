@@ -12,12 +12,18 @@ use std::{
 use async_graphql::{Context, ID, Object, Schema, Subscription};
 use futures_util::{Stream, StreamExt, stream};
 use reqwest::{RequestBuilder, Response, StatusCode, header::HeaderMap};
+use secrecy::SecretString;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use tokio::{sync::Notify, task::JoinHandle};
+use tempfile::TempDir;
+use tokio::{
+    sync::{Notify, mpsc},
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    clock::Clock,
     domain::{Scope, Viewer, viewer::Tenants},
     graphql::{Doorway, engine::Engine},
     http::{
@@ -25,6 +31,9 @@ use crate::{
         page::Demo,
         server::{Drained, Limits},
     },
+    intake::{self, Intake},
+    journal::SqliteJournal,
+    sqlite::Db,
     telemetry::Metrics,
 };
 
@@ -127,6 +136,7 @@ pub(super) struct World {
     pub(super) shutdown: CancellationToken,
     pub(super) served: JoinHandle<Drained>,
     client: reqwest::Client,
+    _directory: TempDir,
 }
 
 pub(super) const KEY: &str = "Bearer k-crm";
@@ -141,12 +151,31 @@ fn key(name: &str, scopes: &[Scope]) -> ApiKey {
     }
 }
 
-pub(super) fn state(config: Config, script: Arc<Script>) -> State {
+/// What Aurora shows to be let in.
+pub(super) const WEBHOOK_SECRET: &str = "a-secret-of-more-than-24-bytes";
+
+async fn intake(directory: &TempDir) -> Intake {
+    let db = Db::open(&directory.path().join("heliograph.db")).unwrap();
+    let clock = Clock::system();
+    let journal = SqliteJournal::open(db, clock.clone()).await.unwrap();
+    let config = intake::Config {
+        header: "X-Heliograph-Webhook-Token".to_owned(),
+        secret: Some(SecretString::from(WEBHOOK_SECRET)),
+        basic: None,
+        default_tenant: None,
+    };
+    // Nobody exchanges session tokens here.
+    let (grants, _nobody) = mpsc::channel(1);
+    Intake::new(config, Arc::new(journal), clock, grants)
+}
+
+async fn state(config: Config, script: Arc<Script>, directory: &TempDir) -> State {
     let schema = Schema::build(Query, Mutation, Subscriptions).data(script).finish();
     State {
         config: Config { allowed_origins: vec![Origin::parse(FRIEND).unwrap()], ..config },
         credentials: Credentials::from_api_keys([key("crm", &Scope::ALL), key("reader", &[Scope::Read])]),
         doorway: Doorway::new(Engine::new(schema)),
+        intake: intake(directory).await,
         metrics: Arc::new(Metrics::new()),
         site: Site {
             demo: Some(Demo { api_key: "k-crm".into(), tenant_id: "t1".into() }),
@@ -163,14 +192,15 @@ impl World {
 
     pub(super) async fn with(config: Config, limits: Limits) -> Self {
         let script = Arc::new(Script::default());
-        let state = state(config, Arc::clone(&script));
+        let directory = TempDir::new().unwrap();
+        let state = state(config, Arc::clone(&script), &directory).await;
         let (metrics, shutdown) = (Arc::clone(&state.metrics), state.shutdown.clone());
         let server = Server::bind("127.0.0.1:0".parse().unwrap(), limits).await.unwrap();
         let address = server.address();
         let drain = Duration::from_secs(5);
         let served = tokio::spawn(server.serve(http::router(state), shutdown.clone(), drain));
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { address, script, metrics, shutdown, served, client }
+        Self { address, script, metrics, shutdown, served, client, _directory: directory }
     }
 
     pub(super) fn url(&self, path: &str) -> String {

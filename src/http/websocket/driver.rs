@@ -79,8 +79,8 @@ where
         let (out, orders) = mpsc::channel(REPLIES);
         let machine = Mutex::new(Machine::new(session.state.config.socket.operations));
         let write_timeout = session.state.config.socket.write_timeout;
+        // Unbiased on purpose: a subscription that never pauses would else keep its own `complete` from being read.
         select! {
-            biased;
             () = session.state.shutdown.cancelled() => Close::RESTARTING,
             close = write(&mut sink, orders, &machine, write_timeout) => close,
             close = reader.read(&mut stream, out, &machine) => close,
