@@ -122,7 +122,7 @@ impl Aurora {
     /// Takes a session token that came with a webhook: exchanged at once if the tenant's key is missing or past
     /// half of its life, else kept for the next renewal. Returns as soon as an exchange is under way; reads
     /// wait for it.
-    pub async fn offer_session_token(&self, tenant: &TenantId, session_token: SecretString) {
+    pub fn offer_session_token(&self, tenant: &TenantId, session_token: SecretString) {
         self.0.credentials.offer(tenant, session_token);
     }
 

@@ -147,6 +147,12 @@ impl Config {
         &self.settings
     }
 
+    /// Whether the operator has set this (dotted key), rather than left it at its default.
+    #[must_use]
+    pub fn is_set(&self, key: &str) -> bool {
+        self.settings.iter().any(|setting| setting.is_set(key))
+    }
+
     fn read(mut root: Section<'_, '_>, settings: impl FnOnce() -> Vec<Setting>) -> Result<Self, Reported> {
         let server = Server::read(root.section("server"));
         let aurora = Aurora::read(root.section("aurora"));

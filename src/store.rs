@@ -109,22 +109,24 @@ impl Store {
         Ok(self.db.read(move |connection| external_ids::project(connection, &tenant, external)).await?)
     }
 
-    /// Remembers that a caller's own id belongs to a project. What was created here is never replaced; what was
-    /// seen at Aurora is, by what is created here.
+    /// Remembers which of a tenant's projects callers' own ids belong to, all in one write. What was created here is
+    /// never replaced; what was seen at Aurora is, by what is created here.
     ///
     /// # Errors
-    /// When it cannot be kept.
-    pub async fn remember_external_id(
+    /// When nothing was kept.
+    pub async fn remember_external_ids(
         &self,
         tenant: &TenantId,
-        external: &str,
-        project: &ProjectId,
+        projects: Vec<(String, ProjectId)>,
         origin: Origin,
     ) -> Result<(), Error> {
-        let (external, tenant) = (external_ids::digest(tenant, external), tenant.clone());
-        let project = project.clone();
-        let work =
-            move |connection: &_| external_ids::remember(connection, &tenant, external, &project, origin);
+        let tenant = tenant.clone();
+        let work = move |connection: &_| {
+            projects.iter().try_for_each(|(external, project)| {
+                let external = external_ids::digest(&tenant, external);
+                external_ids::remember(connection, &tenant, external, project, origin)
+            })
+        };
         Ok(self.db.write(work).await?)
     }
 

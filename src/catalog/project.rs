@@ -149,8 +149,8 @@ impl Catalog {
         page: u32,
         usage: &Usage,
     ) -> Result<Fetched<Vec<Arc<Project>>>, Error> {
-        let number = NonZeroU32::MIN.checked_add(page).ok_or(Error::Position)?;
-        let wanted = Page { number, size: PAGE_SIZE };
+        let number = page.checked_add(1).ok_or(Error::Position)?;
+        let wanted = Page { number, size: PAGE_SIZE.get() };
         let (aurora, meter) = (self.0.aurora.clone(), usage.meter().clone());
         let store = &self.0.store;
         let fetch = || {

@@ -25,6 +25,10 @@ pub(super) fn run(file: &ConfigFile) -> anyhow::Result<()> {
         }
     }
     super::start_logging(&config)?;
+    if config.is_set("store.path") && !config.is_set("sandbox.seed") {
+        // The sandbox numbers its jobs by its seed; events kept from an earlier run would make new ones look like repeats.
+        config.sandbox.seed = rand::rng().random();
+    }
     // Kept until the end: dropping it removes the folder.
     let place = temporary_place(&mut config)?;
     let done = super::runtime()?.block_on(demonstrate(config));

@@ -18,6 +18,13 @@ pub struct Setting {
     place: Place,
 }
 
+impl Setting {
+    /// Whether this is the setting of that key, and not its default.
+    pub(super) fn is_set(&self, key: &str) -> bool {
+        self.key == key && self.place != Place::Default
+    }
+}
+
 impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} = {}  # {}", self.key, self.value, self.place)

@@ -3,7 +3,7 @@
 //! Invariant: a mutation that has begun runs to its end, whoever stops listening. Not here: what a transport makes
 //! of an [`Answer`].
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use async_graphql::{ObjectType, SubscriptionType};
 use futures_util::{
@@ -21,6 +21,12 @@ use crate::domain::Viewer;
 /// What transports hold: prepares, executes and subscribes. Cheap to clone.
 #[derive(Clone)]
 pub struct Doorway(Arc<dyn Run>);
+
+impl fmt::Debug for Doorway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Doorway").finish_non_exhaustive()
+    }
+}
 
 impl Doorway {
     /// The doorway to an engine.
@@ -83,12 +89,8 @@ trait Run: Send + Sync {
         request_id: &'a str,
     ) -> BoxFuture<'a, Answer>;
 
-    fn subscribe(
-        &self,
-        operation: Operation,
-        viewer: Viewer,
-        request_id: &str,
-    ) -> BoxStream<'static, Answer>;
+    fn subscribe(&self, operation: Operation, viewer: Viewer, request_id: &str)
+    -> BoxStream<'static, Answer>;
 }
 
 impl<Q, M, S> Run for Engine<Q, M, S>

@@ -70,12 +70,17 @@ impl Refusal {
         response
     }
 
-    fn messages(&self) -> Vec<Value> {
-        let message = |it: &Complaint| match it.field.as_str() {
+    /// The complaints as sentences.
+    pub(super) fn reasons(&self) -> Vec<String> {
+        let sentence = |it: &Complaint| match it.field.as_str() {
             "base" => it.message.clone(),
             field => format!("{field} {}", it.message),
         };
-        self.complaints.iter().map(|it| json!({ "message": message(it) })).collect()
+        self.complaints.iter().map(sentence).collect()
+    }
+
+    fn messages(&self) -> Vec<Value> {
+        self.reasons().into_iter().map(|it| json!({ "message": it })).collect()
     }
 
     fn by_field(&self) -> Map<String, Value> {

@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::middleware::{from_fn_with_state, map_response};
-use axum::response::{IntoResponse, Response};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use serde_json::{Map, Value};
 
@@ -57,7 +56,6 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
         .route_layer(from_fn_with_state(Arc::clone(shared), gate::admit))
         .method_not_allowed_fallback(wrong_method)
         .fallback(nowhere)
-        .layer(map_response(never_cached))
         .layer(from_fn_with_state(Arc::clone(shared), gate::log_and_play))
         .with_state(Arc::clone(shared))
 }
@@ -68,10 +66,6 @@ async fn nowhere() -> Refusal {
 
 async fn wrong_method() -> Refusal {
     Refusal::new(axum::http::StatusCode::METHOD_NOT_ALLOWED, "Method not allowed")
-}
-
-async fn never_cached(response: Response) -> impl IntoResponse {
-    ([(axum::http::header::CACHE_CONTROL, "no-store")], response)
 }
 
 /// The object inside a body's wrapper, under the first of these names that is there.

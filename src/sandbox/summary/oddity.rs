@@ -136,7 +136,9 @@ fn absent_blocks(summary: &mut Value) {
         members.retain(|name, value| {
             let may_go = ["design_request_id", "external_provider_id", "storage_selected_operating_mode"];
             let lists = ["string_inverters", "storage_inverters", "batteries"];
-            !lists.contains(&name.as_str()) && !(value.is_null() && may_go.contains(&name.as_str()))
+            let name = name.as_str();
+            let goes = lists.contains(&name) || (value.is_null() && may_go.contains(&name));
+            !goes
         });
     }
     each(&mut summary["arrays"], |array| {

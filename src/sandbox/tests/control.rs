@@ -81,6 +81,9 @@ async fn a_designs_life_can_be_led_by_http() {
     assert_eq!(world.control(Method::POST, "/_sandbox/projects", &planted).await.0, 201);
     let (_, state) = world.control(Method::GET, "/_sandbox/state", &json!(null)).await;
     assert_eq!(state["tenants"][TENANT]["projects"], 2);
+    let null = json!({"tenant": TENANT, "project": {"name": null}});
+    let (status, refused) = world.control(Method::POST, "/_sandbox/projects", &null).await;
+    assert_eq!((status, refused["error"].as_str().unwrap().contains("must be a string")), (422, true));
     assert_eq!(world.control(Method::POST, "/_sandbox/designs/none/finish", &json!(null)).await.0, 404);
 }
 

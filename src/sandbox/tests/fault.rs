@@ -90,6 +90,18 @@ async fn a_hanging_call_is_in_the_log_and_does_not_keep_the_sandbox_from_stoppin
 }
 
 #[tokio::test]
+async fn a_dropped_sandbox_leaves_neither_port_nor_connection_behind() {
+    let world = World::start().await;
+    let addr = world.sandbox.addr();
+    let mut idle = TcpStream::connect(addr).await.unwrap();
+    world.tenant().await.unwrap();
+    drop(world.sandbox);
+    let mut byte = [0];
+    assert!(matches!(idle.read(&mut byte).await, Ok(0) | Err(_)));
+    assert!(TcpStream::connect(addr).await.is_err());
+}
+
+#[tokio::test]
 async fn a_connection_can_be_closed_or_reset_before_any_answer() {
     let world = World::start().await;
     world.handle().fail(FaultRule::new("*", "/**", Fault::Close).times(1)).unwrap();

@@ -85,6 +85,7 @@ async fn an_unknown_tenant_is_not_found_unless_any_is_accepted() {
     assert_eq!(world.exchange("nobody", None).await.0, 404);
     let world = World::with(Config { accept_any_tenant: true, ..quiet() }).await;
     assert_eq!(world.exchange("nobody", None).await.0, 200);
+    assert!(world.handle().issue_session_token("somebody").is_ok());
 }
 
 #[tokio::test]

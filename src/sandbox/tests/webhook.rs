@@ -40,6 +40,8 @@ async fn a_partner_subscription_lives_from_create_to_delete_and_hides_its_secret
     let (_, changed) = world.partner(Method::PUT, &path, &off).await;
     assert_eq!(changed["partner_application_webhook"]["enabled"], false);
     assert_eq!(changed["partner_application_webhook"]["url_template"], TEMPLATE);
+    let rotated = json!({"partner_application_webhook": {"header_auth_value": "newer"}});
+    assert_eq!(world.partner(Method::PUT, &path, &rotated).await.0, 200);
     let (_, read) = world.partner(Method::GET, &path, &json!(null)).await;
     assert_eq!(read, changed);
     assert_eq!(world.partner(Method::DELETE, &path, &json!(null)).await, (204, json!("")));
@@ -62,7 +64,7 @@ async fn a_tenants_subscription_is_its_own() {
 }
 
 #[tokio::test]
-async fn partner_templates_need_both_placeholders_authentication_and_https() {
+async fn partner_templates_need_both_parameters_authentication_and_https() {
     let world = World::start().await;
     let refused = async |body: &Value| {
         let (status, body) = world.partner(Method::POST, "/webhooks", body).await;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use url::{Host, Url};
 
@@ -93,6 +93,14 @@ pub(super) fn merged(
 type Pair = (Option<String>, Option<String>);
 
 fn set_auth(new: &mut Subscription, header: Pair, basic: Pair, complaints: &mut Vec<Complaint>) {
+    let header = completed(header, new.auth.as_ref(), |auth| match auth {
+        Auth::Header { name, value } => Some((name, value)),
+        Auth::Basic { .. } => None,
+    });
+    let basic = completed(basic, new.auth.as_ref(), |auth| match auth {
+        Auth::Basic { user, password } => Some((user, password)),
+        Auth::Header { .. } => None,
+    });
     match (header, basic) {
         ((None, None), (None, None)) => {}
         ((Some(name), Some(value)), (None, None)) => {
@@ -108,6 +116,15 @@ fn set_auth(new: &mut Subscription, header: Pair, basic: Pair, complaints: &mut 
             new.auth = Some(Auth::Basic { user, password: SecretString::from(password) });
         }
         _ => complaints.push(Complaint::new("auth", "needs a complete header pair or a complete basic pair")),
+    }
+}
+
+/// Half a pair takes its other half from the pair there was, so that a secret can be changed alone.
+fn completed(given: Pair, old: Option<&Auth>, pair: fn(&Auth) -> Option<(&String, &SecretString)>) -> Pair {
+    match (given, old.and_then(pair)) {
+        ((Some(name), None), Some((_, value))) => (Some(name), Some(value.expose_secret().to_owned())),
+        ((None, Some(value)), Some((name, _))) => (Some(name.clone()), Some(value)),
+        (given, _) => given,
     }
 }
 

@@ -1,11 +1,11 @@
-//! URL templates and their `<PLACEHOLDERS>`.
+//! URL templates and their `<PARAMETERS>`.
 
 /// The names between `<` and `>`, in order.
 pub(in crate::sandbox) fn names(template: &str) -> Vec<&str> {
     pieces(template).filter_map(|it| if let Piece::Name(name) = it { Some(name) } else { None }).collect()
 }
 
-/// The URL: each placeholder replaced by its value, percent-encoded; one without a value is empty.
+/// The URL: each parameter replaced by its value, percent-encoded; one without a value is empty.
 pub(in crate::sandbox) fn fill(template: &str, values: &[(&str, String)]) -> String {
     let mut url = String::with_capacity(template.len());
     for piece in pieces(template) {
@@ -32,11 +32,10 @@ fn pieces(template: &str) -> impl Iterator<Item = Piece<'_>> {
         if rest.is_empty() {
             return None;
         }
-        if let Some((name, after)) = rest.strip_prefix('<').and_then(|it| it.split_once('>')) {
-            if !name.is_empty() && name.chars().all(|it| it.is_ascii_alphanumeric() || it == '_') {
-                rest = after;
-                return Some(Piece::Name(name));
-            }
+        let bracketed = rest.strip_prefix('<').and_then(|it| it.split_once('>'));
+        if let Some((name, after)) = bracketed.filter(|(name, _)| is_name(name)) {
+            rest = after;
+            return Some(Piece::Name(name));
         }
         // Up to the next `<` that is not the first letter.
         let end = rest.char_indices().skip(1).find(|(_, it)| *it == '<').map_or(rest.len(), |(at, _)| at);
@@ -44,6 +43,10 @@ fn pieces(template: &str) -> impl Iterator<Item = Piece<'_>> {
         rest = after;
         Some(Piece::Text(text))
     })
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|it| it.is_ascii_alphanumeric() || it == '_')
 }
 
 /// Every byte but RFC 3986's unreserved ones as `%XX`; a space is `%20`, never `+`.
@@ -64,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn placeholders_are_replaced_encoded_and_empty_without_a_value() {
+    fn parameters_are_replaced_encoded_and_empty_without_a_value() {
         let values = [("STATUS", "a b&c".to_owned()), ("DESIGN_ID", "d1".to_owned())];
         let url = fill("http://h/x?d=<DESIGN_ID>&s=<STATUS>&f=<FINANCING_ID>&k=1", &values);
         assert_eq!(url, "http://h/x?d=d1&s=a%20b%26c&f=&k=1");

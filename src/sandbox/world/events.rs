@@ -62,7 +62,7 @@ impl World {
         planned
     }
 
-    /// Calls one subscription with given values for its placeholders; with none given, all of them
+    /// Calls one subscription with given values for its parameters; with none given, all of them
     /// get values that lead nowhere, as Aurora's own test does.
     pub(in crate::sandbox) fn trigger(
         &mut self,

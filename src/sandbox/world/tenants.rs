@@ -6,6 +6,9 @@ use super::super::config::{SessionTokens, Tenant, Units};
 use super::{Account, World};
 use axum::http::StatusCode;
 
+/// Tenants that came by themselves, and the announced ones.
+const TENANTS_KEPT: usize = 1_000;
+
 impl World {
     pub(in crate::sandbox) fn account(&self, tenant: &str) -> Result<&Account, Refusal> {
         self.tenants.get(tenant).ok_or_else(Refusal::not_found)
@@ -19,6 +22,15 @@ impl World {
         self.tenants.iter()
     }
 
+    /// Lets a tenant come into being that nobody announced, if this sandbox accepts any.
+    pub(in crate::sandbox) fn welcome(&mut self, tenant: &str) {
+        // Not beyond a limit: a typo in a loop must not fill the memory.
+        let room = self.tenants.len() < TENANTS_KEPT;
+        if self.config.accept_any_tenant && room && !self.tenants.contains_key(tenant) {
+            self.add_tenant(&Tenant::new(tenant, Units::Metric));
+        }
+    }
+
     /// Exchanges the application key, with a session token if there is one, for a temporary key.
     pub(in crate::sandbox) fn create_token(
         &mut self,
@@ -26,9 +38,7 @@ impl World {
         session: Option<&str>,
         now: Moment,
     ) -> Result<(String, Moment), Refusal> {
-        if self.config.accept_any_tenant && !self.tenants.contains_key(tenant) {
-            self.add_tenant(&Tenant::new(tenant, Units::Metric));
-        }
+        self.welcome(tenant);
         if !self.account(tenant)?.app_enabled {
             return Err(Refusal::new(StatusCode::FORBIDDEN, "The tenant has not enabled this application"));
         }

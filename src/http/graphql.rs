@@ -1,0 +1,229 @@
+//! `/graphql`: GraphQL over HTTP by POST and GET, and the door to WebSockets.
+//!
+//! Invariants: nothing is read from a caller without a credential; only `application/json` is read at all, so that
+//! no form on a foreign page can run anything; a GET changes nothing; what is refused is refused in GraphQL's own
+//! shape. Not here: sockets, once they are open, and what a document may cost beyond its length.
+
+mod accept;
+pub(super) mod params;
+pub(super) mod reply;
+mod tokens;
+
+use axum::{body::Body, extract::Request, response::Response};
+use bytes::{Bytes, BytesMut};
+use http::{
+    HeaderMap, HeaderValue, Method, StatusCode,
+    header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, ORIGIN, UPGRADE},
+};
+use http_body_util::BodyExt;
+
+use self::{
+    accept::{Wanted, wanted},
+    reply::{Media, Refusal},
+};
+use super::{
+    Config, State,
+    edge::{Exchange, Served},
+    origin::{self, Page},
+    websocket,
+};
+use crate::{
+    domain::Viewer,
+    graphql::{Answer, Call, Kind},
+    telemetry::metrics::{By, Outcome},
+};
+
+/// Any request to `/graphql`.
+pub(super) async fn handle(exchange: Exchange) -> Served {
+    let (headers, uri) = (exchange.request.headers(), exchange.request.uri());
+    let config = &exchange.state.config;
+    let page = match headers.get(ORIGIN) {
+        Some(_) => origin::page(headers, uri.authority().map(|it| it.as_str()), &config.allowed_origins),
+        None => Page::Own,
+    };
+    let reader = headers.get(ORIGIN).filter(|_| page == Page::Allowed).cloned();
+    let mut served = respond(exchange, page).await;
+    if let Some(origin) = reader {
+        origin::allow_reading(served.response.headers_mut(), origin);
+    }
+    served
+}
+
+async fn respond(exchange: Exchange, page: Page) -> Served {
+    let headers = exchange.request.headers();
+    match *exchange.request.method() {
+        Method::OPTIONS => return preflight(page).into(),
+        Method::GET if is_upgrade(headers) => return websocket::open(exchange, page).await.into(),
+        Method::GET | Method::HEAD | Method::POST => {}
+        _ => return reply::refuse(Media::Json, Refusal::method()).into(),
+    }
+    let media = match wanted(headers) {
+        Wanted::Answer(media) => media,
+        Wanted::Page if *exchange.request.method() != Method::POST => return to_graphiql().into(),
+        Wanted::Page | Wanted::Other => {
+            return reply::refuse(Media::Json, Refusal::not_acceptable()).into();
+        }
+    };
+    let Some(viewer) = exchange.state.credentials.authenticate_headers(headers) else {
+        return reply::refuse(media, Refusal::unauthenticated()).into();
+    };
+    let response = match operate(exchange, media, viewer.clone()).await {
+        Ok(response) => response,
+        Err(refusal) => reply::refuse(media, refusal),
+    };
+    Served { response, viewer: Some(viewer) }
+}
+
+/// Runs what an authenticated caller sent.
+async fn operate(exchange: Exchange, media: Media, viewer: Viewer) -> Result<Response, Refusal> {
+    let Exchange { state, id, request } = exchange;
+    let by_get = *request.method() != Method::POST;
+    let explain = explains(request.headers());
+    let mut call = read(request, &state.config).await?;
+    call.explain = explain;
+
+    let operations = &state.metrics.operations;
+    let prepared = params::check_length(&call, &state.config).and_then(|()| state.doorway.prepare(call));
+    let operation = match prepared {
+        Ok(operation) => operation,
+        Err(failure) => {
+            operations.unknown.count(Outcome::Refused);
+            return Ok(reply::refuse_document(media, failure));
+        }
+    };
+    match operation.kind() {
+        Kind::Mutation if by_get => return Err(Refusal::mutation_by_get()),
+        Kind::Subscription => return Err(Refusal::subscription()),
+        Kind::Query | Kind::Mutation => {}
+    }
+    let counter = counter(&state, operation.kind());
+    let answer = state.doorway.execute(operation, viewer, id.as_str()).await;
+    counter.count(outcome(&answer));
+    Ok(reply::answer(media, &answer))
+}
+
+/// The counter of one kind of operation.
+pub(super) fn counter(state: &State, kind: Kind) -> &By<Outcome> {
+    let operations = &state.metrics.operations;
+    match kind {
+        Kind::Query => &operations.query,
+        Kind::Mutation => &operations.mutation,
+        Kind::Subscription => &operations.subscription,
+    }
+}
+
+/// How an answer counts.
+pub(super) fn outcome(answer: &Answer) -> Outcome {
+    match answer {
+        Answer { executed: false, .. } => Outcome::Refused,
+        Answer { response, .. } if response.errors.is_empty() => Outcome::Ok,
+        Answer { .. } => Outcome::Errors,
+    }
+}
+
+/// Whether the caller wants to know what its operation cost.
+pub(super) fn explains(headers: &HeaderMap) -> bool {
+    headers.get("x-heliograph-explain").is_some_and(|it| it == "1")
+}
+
+async fn read(request: Request, config: &Config) -> Result<Call, Refusal> {
+    let headers = request.headers();
+    if *request.method() == Method::POST {
+        if !is_json(headers) || is_encoded(headers) {
+            return Err(Refusal::media_type());
+        }
+        let body = body(request, config).await?;
+        return params::from_json(&body).map_err(Refusal::malformed);
+    }
+    if headers.contains_key(CONTENT_TYPE) && !is_json(headers) {
+        return Err(Refusal::media_type());
+    }
+    params::from_query(request.uri().query().unwrap_or_default()).map_err(Refusal::malformed)
+}
+
+/// The body, if it is short enough and arrives in time. What it announces is checked before anything is read.
+async fn body(request: Request, config: &Config) -> Result<Bytes, Refusal> {
+    let limit = config.body_bytes;
+    let announced =
+        request.headers().get(CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse::<u64>().ok());
+    if announced
+        .is_some_and(|it| usize::try_from(it).is_ok_and(|it| it > limit) || usize::try_from(it).is_err())
+    {
+        return Err(Refusal::too_large(limit));
+    }
+    let collected = collect(request.into_body(), limit);
+    tokio::time::timeout(config.body_timeout, collected)
+        .await
+        .unwrap_or_else(|_late| Err(Refusal::too_slow()))
+}
+
+async fn collect(mut body: Body, limit: usize) -> Result<Bytes, Refusal> {
+    let mut whole = Bytes::new();
+    let mut pieces = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else { return Err(Refusal::torn()) };
+        let Ok(piece) = frame.into_data() else { continue };
+        if whole.len() + pieces.len() + piece.len() > limit {
+            return Err(Refusal::too_large(limit));
+        }
+        // Nearly every body comes in one piece, and that is then not copied.
+        if whole.is_empty() && pieces.is_empty() {
+            whole = piece;
+        } else {
+            pieces.extend_from_slice(&std::mem::take(&mut whole));
+            pieces.extend_from_slice(&piece);
+        }
+    }
+    Ok(if pieces.is_empty() { whole } else { pieces.freeze() })
+}
+
+/// `application/json` in UTF-8, and nothing else.
+fn is_json(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return false };
+    if value == "application/json" {
+        return true;
+    }
+    let Ok(text) = value.to_str() else { return false };
+    let mut parts = text.split(';').map(str::trim);
+    parts.next().is_some_and(|it| it.eq_ignore_ascii_case("application/json"))
+        && parts.filter(|it| !it.is_empty()).all(|parameter| match parameter.split_once('=') {
+            Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
+                value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+            }
+            Some(_) => true,
+            None => false,
+        })
+}
+
+/// A compressed body is not read: a small one could unfold into a large one.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    headers.get_all(CONTENT_ENCODING).iter().any(|it| !it.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
+fn is_upgrade(headers: &HeaderMap) -> bool {
+    let names = |name, token: &str| {
+        let value = headers.get(name).and_then(|it: &HeaderValue| it.to_str().ok());
+        value.is_some_and(|it| it.split(',').any(|it| it.trim().eq_ignore_ascii_case(token)))
+    };
+    names(CONNECTION, "upgrade") && names(UPGRADE, "websocket")
+}
+
+fn to_graphiql() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::FOUND;
+    response.headers_mut().insert(LOCATION, HeaderValue::from_static("/graphiql"));
+    response
+}
+
+/// Answers a browser that asks before it sends, and anybody else who asks what is served.
+fn preflight(page: Page) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, OPTIONS"));
+    if page == Page::Allowed {
+        headers.extend(origin::PREFLIGHT);
+    }
+    response
+}

@@ -1,0 +1,182 @@
+//! Answers as bytes: which status, which media type, which headers.
+//!
+//! Invariants: every body is a well-formed GraphQL response; where nothing ran it has no `data`; an error always
+//! has a code. Not here: what the answer says.
+
+use axum::{body::Body, response::Response};
+use http::{
+    HeaderName, HeaderValue, StatusCode,
+    header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+};
+
+pub(in crate::http) use super::accept::Media;
+use crate::graphql::{Answer, Code, Failure};
+
+/// A request that is turned away before it reaches the schema.
+#[derive(Debug)]
+pub(in crate::http) struct Refusal {
+    status: StatusCode,
+    failure: Failure,
+    header: Option<(HeaderName, HeaderValue)>,
+}
+
+impl Refusal {
+    pub(in crate::http) fn new(status: StatusCode, failure: Failure) -> Self {
+        Self { status, failure, header: None }
+    }
+
+    fn input(status: StatusCode, message: &str) -> Self {
+        Self::new(status, Failure::new(Code::BadUserInput, message))
+    }
+
+    fn with(self, name: HeaderName, value: &'static str) -> Self {
+        Self { header: Some((name, HeaderValue::from_static(value))), ..self }
+    }
+
+    /// The form of the request is wrong, whatever it asks for.
+    pub(in crate::http) fn malformed(failure: Failure) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, failure)
+    }
+
+    pub(in crate::http) fn unauthenticated() -> Self {
+        let message = "a credential is needed: send the header \"Authorization: Bearer <key>\"";
+        let failure = Failure::new(Code::Unauthenticated, message);
+        Self::new(StatusCode::UNAUTHORIZED, failure).with(WWW_AUTHENTICATE, "Bearer")
+    }
+
+    pub(in crate::http) fn method() -> Self {
+        Self::input(StatusCode::METHOD_NOT_ALLOWED, "this method is not served here: use POST or GET")
+            .with(ALLOW, "GET, HEAD, POST, OPTIONS")
+    }
+
+    pub(in crate::http) fn mutation_by_get() -> Self {
+        Self::input(StatusCode::METHOD_NOT_ALLOWED, "GET runs queries only: send a mutation by POST")
+            .with(ALLOW, "POST")
+    }
+
+    pub(in crate::http) fn subscription() -> Self {
+        let message = "a subscription needs a connection that stays: open a WebSocket with the subprotocol \
+                       graphql-transport-ws";
+        Self::input(StatusCode::BAD_REQUEST, message)
+    }
+
+    pub(in crate::http) fn not_acceptable() -> Self {
+        let message = "answers are written as application/graphql-response+json or application/json: accept one of them";
+        Self::input(StatusCode::NOT_ACCEPTABLE, message)
+    }
+
+    pub(in crate::http) fn media_type() -> Self {
+        Self::input(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "the request must be plain UTF-8 JSON: send the header \"Content-Type: application/json\"",
+        )
+    }
+
+    pub(in crate::http) fn too_large(limit: usize) -> Self {
+        Self::input(StatusCode::PAYLOAD_TOO_LARGE, &format!("the body is longer than {limit} bytes"))
+    }
+
+    pub(in crate::http) fn too_slow() -> Self {
+        Self::input(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")
+    }
+
+    pub(in crate::http) fn torn() -> Self {
+        Self::input(StatusCode::BAD_REQUEST, "the body did not arrive whole")
+    }
+
+    pub(in crate::http) fn foreign_page() -> Self {
+        let message = "pages of this origin may not open a socket here";
+        Self::new(StatusCode::FORBIDDEN, Failure::new(Code::Forbidden, message))
+    }
+
+    pub(in crate::http) fn subprotocol() -> Self {
+        Self::input(StatusCode::BAD_REQUEST, "this socket speaks the subprotocol graphql-transport-ws only")
+    }
+
+    pub(in crate::http) fn handshake() -> Self {
+        Self::input(StatusCode::BAD_REQUEST, "this is no WebSocket handshake: a header is missing or wrong")
+    }
+}
+
+/// The answer to a request that was turned away.
+pub(in crate::http) fn refuse(media: Media, refusal: Refusal) -> Response {
+    let Refusal { status, failure, header } = refusal;
+    let wait = failure.retry_after;
+    let mut response = write(media, status, Answer::refused(failure).to_json());
+    if let Some((name, value)) = header {
+        response.headers_mut().insert(name, value);
+    }
+    if let Some(wait) = wait {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    response
+}
+
+/// The answer to a request whose form was right.
+pub(in crate::http) fn answer(media: Media, answer: &Answer) -> Response {
+    let status = if answer.executed { StatusCode::OK } else { status(media, code(answer)) };
+    write(media, status, answer.to_json())
+}
+
+/// The answer to a well-formed request whose document was refused.
+pub(in crate::http) fn refuse_document(media: Media, failure: Failure) -> Response {
+    let status = status(media, failure.code.text());
+    refuse(media, Refusal::new(status, failure))
+}
+
+/// What refused the answer, in one word.
+pub(in crate::http) fn code(answer: &Answer) -> &str {
+    let extensions = answer.response.errors.first().and_then(|error| error.extensions.as_ref());
+    match extensions.and_then(|it| it.get("code")) {
+        Some(async_graphql::Value::String(code)) => code,
+        _ => Code::Internal.text(),
+    }
+}
+
+/// A caller who reads `application/json` learns from the body that a document was refused, as the specification
+/// has it; that it may not, must wait or met a fault of ours, any caller learns from the status.
+fn status(media: Media, code: &str) -> StatusCode {
+    match code {
+        "UNAUTHENTICATED" => StatusCode::UNAUTHORIZED,
+        "FORBIDDEN" => StatusCode::FORBIDDEN,
+        "RATE_LIMITED" => StatusCode::TOO_MANY_REQUESTS,
+        "INTERNAL" => StatusCode::INTERNAL_SERVER_ERROR,
+        _ if media == Media::Json => StatusCode::OK,
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
+fn write(media: Media, status: StatusCode, body: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, media.header());
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_status_tells_a_new_caller_everything_and_an_old_one_only_what_is_not_in_its_document() {
+        for (code, new, old) in [
+            ("GRAPHQL_PARSE_FAILED", 400, 200),
+            ("OPERATION_TOO_EXPENSIVE", 400, 200),
+            ("FORBIDDEN", 403, 403),
+            ("RATE_LIMITED", 429, 429),
+            ("INTERNAL", 500, 500),
+        ] {
+            assert_eq!(status(Media::GraphqlResponse, code), new, "{code}");
+            assert_eq!(status(Media::Json, code), old, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_wait_is_said_in_whole_seconds_and_never_too_short() {
+        let failure = Failure::new(Code::RateLimited, "x").retry_after(Duration::from_millis(1001));
+        assert_eq!(refuse_document(Media::Json, failure).headers()[RETRY_AFTER], "2");
+    }
+}

@@ -1,0 +1,316 @@
+//! Connections: accepted one by one, watched, and let go in order.
+//!
+//! Invariants: a connection that sends nothing, or sends slowly, is closed; there are never more than the limit, and
+//! who comes then waits at the door; a stop lets what runs finish, up to a deadline. Not here: what a request is
+//! answered.
+
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::{Router, body::Body};
+use http::Request;
+use hyper::body::{Frame, Incoming, SizeHint};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    select,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{self, Instant},
+};
+use tokio_util::sync::CancellationToken;
+use tower::Service;
+
+/// What connections may cost.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Connections at once, sockets among them. Each may cost some 100 KiB, so this bounds memory and files.
+    pub connections: u32,
+    /// From a connection's first moment to the end of its first request's head.
+    pub first_request: Duration,
+    /// How long a connection may stay without a request, and how long any later head may take. Longer than most
+    /// clients keep a connection, so that it is they who close it.
+    pub idle: Duration,
+    /// Bytes of a request's head: a document of 16 KiB fits into a URL, even with every byte escaped.
+    pub head_bytes: usize,
+    /// Requests at once on one HTTP/2 connection.
+    pub streams: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 16_384,
+            first_request: Duration::from_secs(10),
+            idle: Duration::from_secs(75),
+            head_bytes: 64 * 1024,
+            streams: 100,
+        }
+    }
+}
+
+/// How long a connection that was asked to end may take.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// How long to wait where the system has no more files: others may close theirs meanwhile.
+const OUT_OF_FILES: Duration = Duration::from_millis(100);
+
+/// A port that listens.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    limits: Limits,
+}
+
+/// How a stop went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drained {
+    /// Connections that were cut off because they did not end in time.
+    pub cut_off: usize,
+}
+
+impl Server {
+    /// Listens on an address. Port 0 takes a free one.
+    ///
+    /// # Errors
+    /// When the address cannot be had.
+    pub async fn bind(address: SocketAddr, limits: Limits) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        Ok(Self { listener, address, limits })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `shutdown` is cancelled, then waits up to `drain` for what still runs.
+    pub async fn serve(self, router: Router, shutdown: CancellationToken, drain: Duration) -> Drained {
+        let most = self.limits.connections;
+        let seats = Arc::new(Semaphore::new(usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS)));
+        // Cancelled when this future ends, however it ends: no connection outlives its server.
+        let cut = CancellationToken::new();
+        let _cut_at_the_end = cut.clone().drop_guard();
+        let service = Shared {
+            router: router.with_state(()),
+            limits: Arc::new(self.limits),
+            shutdown: shutdown.clone(),
+            cut: cut.clone(),
+        };
+        select! {
+            () = shutdown.cancelled() => {}
+            () = accept(self.listener, &seats, &service) => {}
+        }
+        let all_gone = time::timeout(drain, seats.acquire_many(most)).await.is_ok();
+        let free = seats.available_permits();
+        let cut_off = if all_gone { 0 } else { usize::try_from(most).unwrap_or(free).saturating_sub(free) };
+        Drained { cut_off }
+    }
+}
+
+#[derive(Clone)]
+struct Shared {
+    router: Router,
+    limits: Arc<Limits>,
+    shutdown: CancellationToken,
+    cut: CancellationToken,
+}
+
+/// Accepts for ever. Where all seats are taken, the next caller waits in the system's own queue.
+async fn accept(listener: TcpListener, seats: &Arc<Semaphore>, shared: &Shared) {
+    loop {
+        let Ok(seat) = Arc::clone(seats).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, _peer)) => {
+                tokio::spawn(connection(stream, Seat(Arc::new(seat)), shared.clone()));
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "No connection can be accepted; tries again");
+                time::sleep(OUT_OF_FILES).await;
+            }
+        }
+    }
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+/// A connection's place among those that are allowed. A socket keeps it after its request was answered.
+#[derive(Debug, Clone)]
+#[expect(dead_code, reason = "it is held, not read")]
+pub(super) struct Seat(Arc<OwnedSemaphorePermit>);
+
+async fn connection(stream: TcpStream, seat: Seat, shared: Shared) {
+    // Without it, small answers wait for the previous one's receipt.
+    let _best_effort = stream.set_nodelay(true);
+    let watch = Arc::new(Watch::new());
+    let service = {
+        let (watch, router, seat) = (Arc::clone(&watch), shared.router.clone(), seat.clone());
+        hyper::service::service_fn(move |request: Request<Incoming>| {
+            let busy = Busy::begin(&watch);
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(seat.clone());
+            let answer = router.clone().call(request);
+            async move {
+                let response = answer.await?;
+                Ok::<_, Infallible>(response.map(|body| Watched { body, _busy: busy }))
+            }
+        })
+    };
+    let builder = builder(&shared.limits);
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+
+    let patience = time::sleep(shared.limits.first_request);
+    tokio::pin!(patience);
+    let mut ending = false;
+    loop {
+        select! {
+            // What went wrong on a connection is its client's affair.
+            _ended = connection.as_mut() => return,
+            () = shared.cut.cancelled() => return,
+            () = shared.shutdown.cancelled(), if !ending => {
+                ending = true;
+                connection.as_mut().graceful_shutdown();
+                if !watch.has_begun() { return }
+                // What runs now may take as long as the server lets it.
+                patience.as_mut().reset(Instant::now() + shared.limits.idle);
+            }
+            () = patience.as_mut() => match watch.verdict(shared.limits.idle) {
+                Verdict::Wait(until) => patience.as_mut().reset(until),
+                Verdict::End if !ending => {
+                    ending = true;
+                    connection.as_mut().graceful_shutdown();
+                    patience.as_mut().reset(Instant::now() + FAREWELL);
+                }
+                Verdict::End | Verdict::Cut => return,
+            },
+        }
+    }
+}
+
+fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.idle)
+        .max_buf_size(limits.head_bytes)
+        .pipeline_flush(false);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams)
+        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
+        .keep_alive_interval(Duration::from_secs(20))
+        .keep_alive_timeout(Duration::from_secs(20));
+    builder
+}
+
+/// What a connection has been doing, at the price of two atomic writes per request.
+struct Watch {
+    born: Instant,
+    requests: AtomicU64,
+    running: AtomicU64,
+    last_active_ms: AtomicU64,
+}
+
+enum Verdict {
+    Wait(Instant),
+    End,
+    Cut,
+}
+
+impl Watch {
+    fn new() -> Self {
+        Self {
+            born: Instant::now(),
+            requests: AtomicU64::new(0),
+            running: AtomicU64::new(0),
+            last_active_ms: AtomicU64::new(0),
+        }
+    }
+
+    fn has_begun(&self) -> bool {
+        self.requests.load(Relaxed) > 0
+    }
+
+    fn touch(&self) {
+        let lived = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last_active_ms.store(lived, Relaxed);
+    }
+
+    fn verdict(&self, idle: Duration) -> Verdict {
+        if !self.has_begun() {
+            return Verdict::Cut;
+        }
+        let now = Instant::now();
+        if self.running.load(Relaxed) > 0 {
+            return Verdict::Wait(now + idle);
+        }
+        let until = self.born + Duration::from_millis(self.last_active_ms.load(Relaxed)) + idle;
+        if until > now { Verdict::Wait(until) } else { Verdict::End }
+    }
+}
+
+/// A request that runs, until the last of its answer was handed over.
+struct Busy(Arc<Watch>);
+
+impl Busy {
+    fn begin(watch: &Arc<Watch>) -> Self {
+        watch.requests.fetch_add(1, Relaxed);
+        watch.running.fetch_add(1, Relaxed);
+        Self(Arc::clone(watch))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Relaxed);
+        self.0.touch();
+    }
+}
+
+/// An answer's body, which keeps its connection busy.
+struct Watched {
+    body: Body,
+    _busy: Busy,
+}
+
+impl hyper::body::Body for Watched {
+    type Data = bytes::Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,7 @@
+//! The edges as a client sees them: real sockets, and a schema of their own that is no bigger than they need.
+
+mod connections;
+mod graphql;
+mod pages;
+mod sockets;
+mod world;

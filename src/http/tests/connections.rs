@@ -1,0 +1,136 @@
+//! Connections that say nothing, say it slowly, or are there when the gateway stops.
+
+use std::time::Duration;
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::Instant,
+};
+
+use super::world::{KEY, World, eventually};
+use crate::http::{Config, server::Limits};
+
+/// Limits that a test does not have to wait long for.
+fn short() -> Limits {
+    Limits {
+        first_request: Duration::from_millis(200),
+        idle: Duration::from_millis(300),
+        ..Limits::default()
+    }
+}
+
+/// Everything the server says until it hangs up, and how long that took.
+async fn until_closed(mut stream: TcpStream) -> (String, Duration) {
+    let began = Instant::now();
+    let mut said = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut said));
+    // A reset counts as hanging up.
+    let _reset = read.await.expect("the server never hung up");
+    (String::from_utf8_lossy(&said).into_owned(), began.elapsed())
+}
+
+async fn connect(world: &World, say: &[u8]) -> TcpStream {
+    let mut stream = TcpStream::connect(world.address).await.unwrap();
+    stream.write_all(say).await.unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn whoever_says_nothing_or_only_a_beginning_is_hung_up_on() {
+    let world = World::with(Config::default(), short()).await;
+    let beginnings: [&[u8]; 5] =
+        [b"", b"G", b"PRI * HTTP/2.0\r\n", b"GET / HTTP/1.1\r\nx: y", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"];
+    for beginning in beginnings {
+        let (_, took) = until_closed(connect(&world, beginning).await).await;
+        assert!(took < Duration::from_secs(2), "{:?}: {took:?}", String::from_utf8_lossy(beginning));
+    }
+}
+
+#[tokio::test]
+async fn a_connection_without_requests_is_closed_when_it_was_idle_long_enough() {
+    let world = World::with(Config::default(), short()).await;
+    let stream = connect(&world, b"GET /schema.graphql HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let (said, took) = until_closed(stream).await;
+    assert!(said.starts_with("HTTP/1.1 200"), "{said}");
+    assert!(took >= Duration::from_millis(250) && took < Duration::from_secs(2), "{took:?}");
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_given_up() {
+    let config = Config { body_timeout: Duration::from_millis(100), ..Config::default() };
+    let world = World::with(config, Limits::default()).await;
+    let head = format!(
+        "POST /graphql HTTP/1.1\r\nhost: x\r\nauthorization: {KEY}\r\ncontent-type: application/json\r\n\
+         content-length: 100\r\n\r\n{{"
+    );
+    let mut stream = connect(&world, head.as_bytes()).await;
+    let mut said = [0; 12];
+    stream.read_exact(&mut said).await.unwrap();
+    assert_eq!(&said, b"HTTP/1.1 408");
+}
+
+#[tokio::test]
+async fn two_lengths_and_a_length_beside_chunks_are_no_request() {
+    let world = World::start().await;
+    for odd in ["content-length: 4\r\ncontent-length: 5", "content-length: 4, 5"] {
+        let head = format!("POST /graphql HTTP/1.1\r\nhost: x\r\n{odd}\r\n\r\n1234");
+        let (said, _) = until_closed(connect(&world, head.as_bytes()).await).await;
+        assert!(said.starts_with("HTTP/1.1 400") && said.matches("HTTP/1.1").count() == 1, "{odd}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_headers_is_refused() {
+    let world = World::start().await;
+    let flood = format!("GET / HTTP/1.1\r\nhost: x\r\n{}\r\n", "x: y\r\n".repeat(200));
+    let (said, _) = until_closed(connect(&world, flood.as_bytes()).await).await;
+    assert!(said.starts_with("HTTP/1.1 431"), "{said}");
+}
+
+#[tokio::test]
+async fn whoever_comes_when_all_seats_are_taken_is_served_when_one_is_free() {
+    let limits = Limits { connections: 1, ..Limits::default() };
+    let world = World::with(Config::default(), limits).await;
+    let request = b"GET /schema.graphql HTTP/1.1\r\nhost: x\r\n\r\n";
+    let mut first = connect(&world, request).await;
+    let mut byte = [0; 1];
+    first.read_exact(&mut byte).await.unwrap();
+    let mut second = connect(&world, request).await;
+    let waits = tokio::time::timeout(Duration::from_millis(100), second.read_exact(&mut byte)).await;
+    assert!(waits.is_err(), "the second was served while the first held the only seat");
+    drop(first);
+    second.read_exact(&mut byte).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stop_lets_a_running_request_finish_and_takes_no_new_one() {
+    let world = World::start().await;
+    let entered = world.script.entered.notified();
+    let running = async {
+        let reply = world.query("{ gated }").await;
+        assert_eq!(reply.json()["data"]["gated"], true);
+    };
+    let stop = async {
+        entered.await;
+        world.shutdown.cancel();
+        while TcpStream::connect(world.address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+        world.script.gate.notify_one();
+    };
+    tokio::join!(running, stop);
+    assert_eq!(world.served.await.unwrap().cut_off, 0);
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_idle_connections() {
+    let world = World::start().await;
+    let mut idle = connect(&world, b"GET /schema.graphql HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let silent = connect(&world, b"").await;
+    idle.read_exact(&mut [0; 1]).await.unwrap();
+    world.shutdown.cancel();
+    until_closed(idle).await;
+    until_closed(silent).await;
+    eventually("the server ended", || world.served.is_finished()).await;
+}

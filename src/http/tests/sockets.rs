@@ -1,0 +1,379 @@
+//! GraphQL over WebSocket, as the protocol has it.
+
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{self, Message, client::IntoClientRequest, http::HeaderValue},
+};
+
+use super::world::{FRIEND, KEY, World, eventually};
+use crate::http::{Config, server, websocket};
+
+struct Client(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Client {
+    async fn try_connect(world: &World, headers: &[(&'static str, &str)]) -> Result<Self, (u16, Value)> {
+        let mut request = format!("ws://{}/graphql", world.address).into_client_request().unwrap();
+        request
+            .headers_mut()
+            .insert("sec-websocket-protocol", HeaderValue::from_static("graphql-transport-ws"));
+        for (name, value) in headers {
+            if value.is_empty() {
+                request.headers_mut().remove(*name);
+            } else {
+                request.headers_mut().insert(*name, HeaderValue::from_str(value).unwrap());
+            }
+        }
+        match connect_async(request).await {
+            Ok((socket, answer)) => {
+                assert_eq!(answer.headers()["sec-websocket-protocol"], "graphql-transport-ws");
+                assert!(answer.headers().contains_key("x-request-id"));
+                Ok(Self(socket))
+            }
+            Err(tungstenite::Error::Http(refused)) => {
+                let body = refused.body().clone().unwrap_or_default();
+                Err((refused.status().as_u16(), serde_json::from_slice(&body).unwrap_or_default()))
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    async fn connect(world: &World) -> Self {
+        Self::try_connect(world, &[]).await.ok().unwrap()
+    }
+
+    async fn admitted(world: &World) -> Self {
+        let mut client = Self::connect(world).await;
+        client.say(json!({ "type": "connection_init", "payload": { "Authorization": KEY } })).await;
+        assert_eq!(client.hear().await, json!({ "type": "connection_ack" }));
+        client
+    }
+
+    async fn say(&mut self, message: Value) {
+        self.say_text(&message.to_string()).await;
+    }
+
+    async fn say_text(&mut self, text: &str) {
+        self.0.send(Message::text(text)).await.unwrap();
+    }
+
+    async fn subscribe(&mut self, id: &str, document: &str) {
+        self.say(json!({ "id": id, "type": "subscribe", "payload": { "query": document } })).await;
+    }
+
+    async fn hear(&mut self) -> Value {
+        loop {
+            match self.next().await {
+                Message::Text(text) => return serde_json::from_str(&text).unwrap(),
+                Message::Ping(_) | Message::Pong(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// The code that the socket is closed with, whatever comes before.
+    async fn closed(&mut self) -> u16 {
+        loop {
+            if let Message::Close(frame) = self.next().await {
+                let frame = frame.unwrap();
+                assert!(frame.reason.len() <= 123 && !frame.reason.contains("serde"), "{frame:?}");
+                return frame.code.into();
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Message {
+        let next = tokio::time::timeout(Duration::from_secs(5), self.0.next()).await;
+        next.expect("nothing came").expect("the socket ended").unwrap()
+    }
+}
+
+/// Limits that a test does not have to wait long for.
+fn brisk(change: impl FnOnce(&mut websocket::Limits)) -> Config {
+    let mut config = Config::default();
+    change(&mut config.socket);
+    config
+}
+
+async fn with(change: impl FnOnce(&mut websocket::Limits)) -> World {
+    World::with(brisk(change), server::Limits::default()).await
+}
+
+#[tokio::test]
+async fn queries_mutations_and_subscriptions_answer_by_next_and_complete() {
+    let world = World::start().await;
+    let mut client = Client::admitted(&world).await;
+    for (document, answers) in [
+        ("{ name }", vec![json!({ "name": "crm" })]),
+        ("mutation { increment }", vec![json!({ "increment": 1 })]),
+        ("subscription { count(until: 2) }", vec![json!({ "count": 0 }), json!({ "count": 1 })]),
+    ] {
+        client.subscribe("same", document).await;
+        for data in answers {
+            assert_eq!(
+                client.hear().await,
+                json!({ "id": "same", "type": "next", "payload": { "data": data } })
+            );
+        }
+        assert_eq!(client.hear().await, json!({ "id": "same", "type": "complete" }));
+    }
+    client.subscribe("e", "{ name broken }").await;
+    let partial = client.hear().await;
+    assert_eq!((&partial["type"], &partial["payload"]["data"]["name"]), (&"next".into(), &"crm".into()));
+}
+
+#[tokio::test]
+async fn what_is_refused_before_it_runs_is_an_error_and_no_complete_follows() {
+    let world = World::start().await;
+    let mut client = Client::admitted(&world).await;
+    let long = format!("{{ {} }}", "a ".repeat(1001));
+    for (document, code) in [
+        ("{", "GRAPHQL_PARSE_FAILED"),
+        ("{ nothing }", "GRAPHQL_VALIDATION_FAILED"),
+        ("subscription { nothing }", "GRAPHQL_VALIDATION_FAILED"),
+        (long.as_str(), "OPERATION_TOO_EXPENSIVE"),
+        ("{ boom }", "INTERNAL"),
+        ("subscription { boom }", "INTERNAL"),
+    ] {
+        client.subscribe("1", document).await;
+        let error = client.hear().await;
+        assert_eq!(error["type"], "error", "{error}");
+        assert_eq!(error["payload"][0]["extensions"]["code"], code, "{error}");
+    }
+    client.subscribe("1", "{ name }").await;
+    assert_eq!(client.hear().await["type"], "next", "the id is free and nothing else was said");
+}
+
+#[tokio::test]
+async fn a_subscription_to_two_things_at_once_is_refused() {
+    let world = World::start().await;
+    let mut client = Client::admitted(&world).await;
+    client.subscribe("1", "subscription { a: count(until: 1) b: count(until: 1) }").await;
+    assert_eq!(client.hear().await["type"], "error");
+}
+
+#[tokio::test]
+async fn the_credential_may_come_in_any_of_its_places() {
+    let world = World::start().await;
+    for payload in [
+        json!({ "Authorization": KEY }),
+        json!({ "authorization": KEY }),
+        json!({ "headers": { "AUTHORIZATION": KEY } }),
+    ] {
+        let mut client = Client::connect(&world).await;
+        client.say(json!({ "type": "connection_init", "payload": payload })).await;
+        assert_eq!(client.hear().await["type"], "connection_ack");
+    }
+    let mut client = Client::try_connect(&world, &[("authorization", KEY)]).await.ok().unwrap();
+    client.say(json!({ "type": "connection_init" })).await;
+    assert_eq!(client.hear().await["type"], "connection_ack");
+}
+
+#[tokio::test]
+async fn a_socket_without_a_good_credential_is_closed_4403() {
+    let world = World::start().await;
+    for init in [
+        json!({ "type": "connection_init" }),
+        json!({ "type": "connection_init", "payload": {} }),
+        json!({ "type": "connection_init", "payload": { "Authorization": "Bearer wrong" } }),
+        json!({ "type": "connection_init", "payload": { "Authorization": "k-crm" } }),
+    ] {
+        let mut client = Client::connect(&world).await;
+        client.say(init).await;
+        assert_eq!(client.closed().await, 4403);
+    }
+    // A wrong credential in the payload is not saved by a right one in the handshake.
+    let mut client = Client::try_connect(&world, &[("authorization", KEY)]).await.ok().unwrap();
+    client.say(json!({ "type": "connection_init", "payload": { "Authorization": "Bearer wrong" } })).await;
+    assert_eq!(client.closed().await, 4403);
+}
+
+#[tokio::test]
+async fn each_breach_of_the_protocol_closes_with_its_own_code() {
+    let world = World::start().await;
+    let subscribe = r#"{"id":"1","type":"subscribe","payload":{"query":"subscription { silence }"}}"#;
+    let mut early = Client::connect(&world).await;
+    early.say_text(subscribe).await;
+    assert_eq!(early.closed().await, 4401);
+
+    let mut twice = Client::admitted(&world).await;
+    twice.say(json!({ "type": "connection_init" })).await;
+    assert_eq!(twice.closed().await, 4429);
+
+    let mut duplicate = Client::admitted(&world).await;
+    duplicate.say_text(subscribe).await;
+    duplicate.say_text(subscribe).await;
+    assert_eq!(duplicate.closed().await, 4409);
+
+    for invalid in
+        ["nonsense", "{}", r#"{"type":"start"}"#, r#"{"id":"1","type":"subscribe","payload":{"query":7}}"#]
+    {
+        let mut client = Client::admitted(&world).await;
+        client.say_text(invalid).await;
+        assert_eq!(client.closed().await, 4400, "{invalid}");
+    }
+    let mut binary = Client::admitted(&world).await;
+    binary.0.send(Message::binary(vec![1, 2])).await.unwrap();
+    assert_eq!(binary.closed().await, 4400);
+
+    let mut long = Client::admitted(&world).await;
+    long.say(json!({ "type": "ping", "payload": { "x": "x".repeat(140_000) } })).await;
+    assert_eq!(long.closed().await, 1009);
+}
+
+#[tokio::test]
+async fn a_socket_that_never_shows_a_credential_is_closed_4408() {
+    let world = with(|limits| limits.init_timeout = Duration::from_millis(50)).await;
+    let mut client = Client::connect(&world).await;
+    client.say(json!({ "type": "ping" })).await;
+    assert_eq!(client.hear().await["type"], "pong");
+    assert_eq!(client.closed().await, 4408);
+}
+
+#[tokio::test]
+async fn a_credential_counts_for_so_long_and_no_longer() {
+    let world = with(|limits| limits.life = Duration::from_millis(50)).await;
+    let mut client = Client::admitted(&world).await;
+    client.subscribe("1", "subscription { silence }").await;
+    assert_eq!(client.closed().await, 4403);
+    eventually("the subscription ended", || world.script.listeners.load(SeqCst) == 0).await;
+}
+
+#[tokio::test]
+async fn a_ping_gets_its_payload_back() {
+    let world = World::start().await;
+    let mut client = Client::connect(&world).await;
+    client.say(json!({ "type": "ping", "payload": { "n": [1] } })).await;
+    assert_eq!(client.hear().await, json!({ "type": "pong", "payload": { "n": [1] } }));
+}
+
+#[tokio::test]
+async fn after_a_clients_complete_nothing_more_is_said_and_the_work_ends() {
+    let world = World::start().await;
+    let mut client = Client::admitted(&world).await;
+    client.subscribe("1", "subscription { silence }").await;
+    eventually("it listens", || world.script.listeners.load(SeqCst) == 1).await;
+    client.say(json!({ "id": "1", "type": "complete" })).await;
+    eventually("it listens no more", || world.script.listeners.load(SeqCst) == 0).await;
+    client.subscribe("1", "{ name }").await;
+    assert_eq!(client.hear().await["type"], "next", "no complete was echoed");
+    assert_eq!(client.hear().await["type"], "complete");
+    eventually("nothing runs", || world.metrics.operations_running.get() == 0).await;
+}
+
+#[tokio::test]
+async fn one_operation_too_many_is_refused_and_the_socket_lives() {
+    let world = with(|limits| limits.operations = 2).await;
+    let mut client = Client::admitted(&world).await;
+    for id in ["1", "2", "3"] {
+        client.subscribe(id, "subscription { silence }").await;
+    }
+    let error = client.hear().await;
+    assert_eq!((&error["id"], &error["type"]), (&"3".into(), &"error".into()));
+    assert_eq!(error["payload"][0]["extensions"]["code"], "RATE_LIMITED");
+    client.say(json!({ "id": "1", "type": "complete" })).await;
+    client.subscribe("3", "{ name }").await;
+    assert_eq!(client.hear().await["type"], "next");
+}
+
+#[tokio::test]
+async fn a_flooding_subscription_does_not_silence_its_neighbours() {
+    let world = World::start().await;
+    let mut client = Client::admitted(&world).await;
+    client.subscribe("flood", "subscription { flood }").await;
+    client.subscribe("quiet", "{ name }").await;
+    for _ in 0..100 {
+        if client.hear().await["id"] == "quiet" {
+            return;
+        }
+    }
+    panic!("the neighbour was never heard");
+}
+
+#[tokio::test]
+async fn a_reader_that_does_not_read_loses_its_socket_and_nothing_is_kept_for_it() {
+    let world = with(|limits| limits.write_timeout = Duration::from_millis(100)).await;
+    let mut client = Client::admitted(&world).await;
+    client.subscribe("flood", "subscription { flood }").await;
+    eventually("the socket was closed", || world.metrics.sockets_open.get() == 0).await;
+    assert_eq!(world.metrics.operations_running.get(), 0);
+    let page = world.metrics.page().unwrap();
+    assert!(page.contains(r#"heliograph_sockets_closed_total{code="4008"} 1"#), "{page}");
+}
+
+#[tokio::test]
+async fn a_client_that_answers_no_pings_is_given_up_and_one_that_does_is_kept() {
+    let world = with(|limits| limits.ping_every = Duration::from_millis(40)).await;
+    let mut alive = Client::admitted(&world).await;
+    // Not read from, so its pings stay without an answer.
+    let _silent = Client::admitted(&world).await;
+    let mut pings = 0;
+    while world.metrics.sockets_open.get() == 2 {
+        if let Message::Ping(_) = alive.next().await {
+            pings += 1;
+        }
+    }
+    assert!(pings >= 2, "{pings}");
+    assert!(world.metrics.page().unwrap().contains(r#"closed_total{code="1001"} 1"#));
+    alive.subscribe("1", "{ name }").await;
+    assert_eq!(alive.hear().await["type"], "next");
+}
+
+#[tokio::test]
+async fn an_unknown_or_absent_subprotocol_is_refused_before_the_upgrade() {
+    let world = World::start().await;
+    for offered in ["", "graphql-ws-next", "soap"] {
+        let refused =
+            Client::try_connect(&world, &[("sec-websocket-protocol", offered)]).await.err().unwrap();
+        assert_eq!(refused.0, 400, "{offered}");
+    }
+    let both = [("sec-websocket-protocol", "graphql-ws, graphql-transport-ws")];
+    let mut client = Client::try_connect(&world, &both).await.ok().unwrap();
+    client.say(json!({ "type": "connection_init", "payload": { "Authorization": KEY } })).await;
+    assert_eq!(client.hear().await["type"], "connection_ack", "it speaks what it promised");
+}
+
+#[tokio::test]
+async fn only_known_pages_may_open_a_socket() {
+    let world = World::start().await;
+    let own = world.url("");
+    for origin in [own.as_str(), FRIEND] {
+        assert!(Client::try_connect(&world, &[("origin", origin)]).await.is_ok(), "{origin}");
+    }
+    for origin in
+        ["https://evil.example", "null", "http://127.0.0.1:1", "https://crm.example.com.evil.example"]
+    {
+        let headers = [("origin", origin), ("authorization", KEY)];
+        assert_eq!(Client::try_connect(&world, &headers).await.err().unwrap().0, 403, "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn a_stop_tells_every_socket_to_come_again() {
+    let world = World::start().await;
+    let mut waiting = Client::connect(&world).await;
+    let mut busy = Client::admitted(&world).await;
+    busy.subscribe("1", "subscription { silence }").await;
+    eventually("it listens", || world.script.listeners.load(SeqCst) == 1).await;
+    world.shutdown.cancel();
+    assert_eq!(waiting.closed().await, 1012);
+    assert_eq!(busy.closed().await, 1012);
+    drop((waiting, busy));
+    assert_eq!(world.served.await.unwrap().cut_off, 0);
+}
+
+#[tokio::test]
+async fn a_mutation_ends_though_its_socket_is_gone() {
+    let world = World::start().await;
+    let mut client = Client::admitted(&world).await;
+    client.subscribe("1", "mutation { incrementLate }").await;
+    world.script.entered.notified().await;
+    drop(client);
+    eventually("the socket is gone", || world.metrics.sockets_open.get() == 0).await;
+    world.script.gate.notify_one();
+    eventually("the mutation ended", || world.script.increments.load(SeqCst) == 1).await;
+}

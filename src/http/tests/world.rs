@@ -1,0 +1,246 @@
+//! A server with a small schema, on a port of its own.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use async_graphql::{Context, ID, Object, Schema, Subscription};
+use futures_util::{Stream, StreamExt, stream};
+use reqwest::{RequestBuilder, Response, StatusCode, header::HeaderMap};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tokio::{sync::Notify, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    domain::{Scope, Viewer, viewer::Tenants},
+    graphql::{Doorway, engine::Engine},
+    http::{
+        self, ApiKey, Config, Credentials, Origin, Server, Site, State,
+        page::Demo,
+        server::{Drained, Limits},
+    },
+    telemetry::Metrics,
+};
+
+/// What the schema did, and what it waits for.
+#[derive(Default)]
+pub(super) struct Script {
+    pub(super) increments: AtomicU32,
+    pub(super) gate: Notify,
+    pub(super) entered: Notify,
+    pub(super) listeners: AtomicU32,
+}
+
+pub(super) struct Query;
+
+#[Object]
+impl Query {
+    async fn name<'a>(&self, ctx: &'a Context<'_>) -> &'a str {
+        ctx.data_unchecked::<Viewer>().name()
+    }
+
+    async fn echo(&self, id: ID) -> ID {
+        id
+    }
+
+    async fn broken(&self) -> Option<async_graphql::Result<i32>> {
+        Some(Err("it broke".into()))
+    }
+
+    async fn boom(&self) -> i32 {
+        "boom".parse().unwrap()
+    }
+
+    /// Waits for the gate.
+    async fn gated(&self, ctx: &Context<'_>) -> bool {
+        let script = ctx.data_unchecked::<Arc<Script>>();
+        script.entered.notify_one();
+        script.gate.notified().await;
+        true
+    }
+}
+
+pub(super) struct Mutation;
+
+#[Object]
+impl Mutation {
+    async fn increment(&self, ctx: &Context<'_>) -> u32 {
+        ctx.data_unchecked::<Arc<Script>>().increments.fetch_add(1, SeqCst) + 1
+    }
+
+    /// Waits for the gate, then increments.
+    async fn increment_late(&self, ctx: &Context<'_>) -> u32 {
+        let script = ctx.data_unchecked::<Arc<Script>>();
+        script.entered.notify_one();
+        script.gate.notified().await;
+        script.increments.fetch_add(1, SeqCst) + 1
+    }
+}
+
+struct Listening(Arc<Script>);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.listeners.fetch_sub(1, SeqCst);
+    }
+}
+
+pub(super) struct Subscriptions;
+
+#[Subscription]
+impl Subscriptions {
+    async fn count(&self, until: i32) -> impl Stream<Item = i32> {
+        stream::iter(0..until)
+    }
+
+    /// Says nothing, for ever.
+    async fn silence(&self, ctx: &Context<'_>) -> impl Stream<Item = i32> + use<> {
+        let script = Arc::clone(ctx.data_unchecked::<Arc<Script>>());
+        script.listeners.fetch_add(1, SeqCst);
+        let listening = Listening(script);
+        stream::pending().map(move |it: i32| {
+            let _alive = &listening;
+            it
+        })
+    }
+
+    /// Says a long text, for ever.
+    async fn flood(&self) -> impl Stream<Item = String> {
+        stream::repeat_with(|| "x".repeat(50_000))
+    }
+
+    async fn boom(&self) -> impl Stream<Item = i32> {
+        stream::once(async { panic!("boom") })
+    }
+}
+
+pub(super) struct World {
+    pub(super) address: SocketAddr,
+    pub(super) script: Arc<Script>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) shutdown: CancellationToken,
+    pub(super) served: JoinHandle<Drained>,
+    client: reqwest::Client,
+}
+
+pub(super) const KEY: &str = "Bearer k-crm";
+pub(super) const READER: &str = "Bearer k-reader";
+pub(super) const FRIEND: &str = "https://crm.example.com";
+
+fn key(name: &str, scopes: &[Scope]) -> ApiKey {
+    ApiKey {
+        name: name.into(),
+        key_sha256: Sha256::digest(format!("k-{name}")).into(),
+        viewer: Viewer::new(name, Tenants::All, scopes.to_vec()),
+    }
+}
+
+pub(super) fn state(config: Config, script: Arc<Script>) -> State {
+    let schema = Schema::build(Query, Mutation, Subscriptions).data(script).finish();
+    State {
+        config: Config { allowed_origins: vec![Origin::parse(FRIEND).unwrap()], ..config },
+        credentials: Credentials::from_api_keys([key("crm", &Scope::ALL), key("reader", &[Scope::Read])]),
+        doorway: Doorway::new(Engine::new(schema)),
+        metrics: Arc::new(Metrics::new()),
+        site: Site {
+            demo: Some(Demo { api_key: "k-crm".into(), tenant_id: "t1".into() }),
+            sdl: "type Query { name: String! }".into(),
+        },
+        shutdown: CancellationToken::new(),
+    }
+}
+
+impl World {
+    pub(super) async fn start() -> Self {
+        Self::with(Config::default(), Limits::default()).await
+    }
+
+    pub(super) async fn with(config: Config, limits: Limits) -> Self {
+        let script = Arc::new(Script::default());
+        let state = state(config, Arc::clone(&script));
+        let (metrics, shutdown) = (Arc::clone(&state.metrics), state.shutdown.clone());
+        let server = Server::bind("127.0.0.1:0".parse().unwrap(), limits).await.unwrap();
+        let address = server.address();
+        let drain = Duration::from_secs(5);
+        let served = tokio::spawn(server.serve(http::router(state), shutdown.clone(), drain));
+        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        Self { address, script, metrics, shutdown, served, client }
+    }
+
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub(super) fn request(&self, method: &str, path: &str) -> RequestBuilder {
+        self.client.request(method.parse().unwrap(), self.url(path)).header("authorization", KEY)
+    }
+
+    pub(super) fn anonymous(&self, method: &str, path: &str) -> RequestBuilder {
+        self.client.request(method.parse().unwrap(), self.url(path))
+    }
+
+    /// A POST that reads the newer media type.
+    pub(super) async fn post(&self, body: impl Into<reqwest::Body>) -> Reply {
+        self.post_accepting("application/graphql-response+json", body).await
+    }
+
+    pub(super) async fn post_accepting(&self, accept: &str, body: impl Into<reqwest::Body>) -> Reply {
+        let request = self.request("POST", "/graphql").header("content-type", "application/json");
+        Reply::to(request.header("accept", accept).body(body)).await
+    }
+
+    pub(super) async fn query(&self, document: &str) -> Reply {
+        self.post(serde_json::json!({ "query": document }).to_string()).await
+    }
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) text: String,
+}
+
+impl Reply {
+    pub(super) async fn to(request: RequestBuilder) -> Self {
+        let response: Response = request.send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        Self { status, headers, text: response.text().await.unwrap() }
+    }
+
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    pub(super) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |it| it.to_str().unwrap())
+    }
+
+    /// Status and code, after a look at what every refusal must be.
+    pub(super) fn refusal(&self) -> (u16, String) {
+        let body = self.json();
+        assert!(body.get("data").is_none(), "{body}");
+        let extensions = &body["errors"][0]["extensions"];
+        assert!(extensions["retryable"].is_boolean(), "{body}");
+        assert!(body["errors"][0]["message"].as_str().is_some_and(|it| !it.is_empty()), "{body}");
+        assert!(self.header("content-type").contains("json"), "{:?}", self.headers);
+        (self.status.as_u16(), extensions["code"].as_str().unwrap().to_owned())
+    }
+}
+
+/// Waits until something holds, and says what did not.
+pub(super) async fn eventually(what: &str, holds: impl Fn() -> bool) {
+    let waited = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(5), waited).await.is_ok(), "never: {what}");
+}

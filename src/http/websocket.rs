@@ -1,0 +1,116 @@
+//! GraphQL over WebSocket: the subprotocol `graphql-transport-ws`.
+//!
+//! [`protocol`] decides, [`driver`] acts, [`message`] knows the words, [`turns`] lets operations speak in turn, and
+//! [`close`] is the list of codes. Invariants: no operation runs before the caller showed a credential; whatever a
+//! socket does, it costs no more than its [`Limits`]; a slow reader loses its own socket and nothing else.
+//! Not here: what an operation answers.
+
+pub mod close;
+mod driver;
+mod message;
+mod operation;
+mod protocol;
+mod turns;
+
+use std::time::Duration;
+
+use axum::{
+    extract::{FromRequestParts, WebSocketUpgrade},
+    response::Response,
+};
+use http::{HeaderMap, header::SEC_WEBSOCKET_PROTOCOL};
+
+use self::driver::Session;
+use super::{
+    edge::Exchange,
+    graphql::{
+        explains,
+        reply::{self, Media, Refusal},
+    },
+    origin::Page,
+    server::Seat,
+};
+
+/// The subprotocol's name in the handshake.
+const SUBPROTOCOL: &str = "graphql-transport-ws";
+
+/// Bytes of the buffer that a socket reads into. It is cleared on every read, so a large one costs time, and every
+/// open socket has one, so it costs memory too.
+const READ_BUFFER: usize = 4096;
+
+/// What one WebSocket may cost.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Operations that run at once. More are refused one by one, with `RATE_LIMITED`.
+    pub operations: usize,
+    /// Answers of one operation that wait for their turn. An operation with more waits itself.
+    pub backlog: usize,
+    /// How long a caller may take to show its credential.
+    pub init_timeout: Duration,
+    /// How often a silent caller is asked whether it is there. Two questions without an answer close the socket.
+    pub ping_every: Duration,
+    /// How long one answer may take to be written. A slower reader is closed and can resume.
+    pub write_timeout: Duration,
+    /// How long a credential counts after it was shown. Then the caller connects anew and shows it again.
+    pub life: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            operations: 100,
+            backlog: 16,
+            init_timeout: Duration::from_secs(10),
+            ping_every: Duration::from_secs(20),
+            write_timeout: Duration::from_secs(10),
+            life: Duration::from_secs(12 * 60 * 60),
+        }
+    }
+}
+
+/// Answers a handshake.
+pub(super) async fn open(exchange: Exchange, page: Page) -> Response {
+    match upgrade(exchange, page).await {
+        Ok(response) => response,
+        Err(refusal) => reply::refuse(Media::Json, refusal),
+    }
+}
+
+async fn upgrade(exchange: Exchange, page: Page) -> Result<Response, Refusal> {
+    let Exchange { state, id, request } = exchange;
+    if page == Page::Foreign {
+        return Err(Refusal::foreign_page());
+    }
+    if !speaks(request.headers()) {
+        return Err(Refusal::subprotocol());
+    }
+    let (mut parts, _body) = request.into_parts();
+    let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &())
+        .await
+        .map_err(|_library| Refusal::handshake())?;
+    let session = Session {
+        handshake_viewer: state.credentials.authenticate_headers(&parts.headers),
+        explain: explains(&parts.headers),
+        state,
+        id,
+    };
+    // The socket keeps its connection's seat, so that it counts as a connection until it is closed.
+    let seat = parts.extensions.remove::<Seat>();
+    let limit = session.state.config.body_bytes;
+    Ok(upgrade
+        .protocols([SUBPROTOCOL])
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(0)
+        // Messages up to twice the limit are read, so that they can be refused in words.
+        .max_message_size(limit.saturating_mul(2))
+        .max_frame_size(limit.saturating_mul(2))
+        .on_upgrade(move |socket| async move {
+            driver::serve(socket, session).await;
+            drop(seat);
+        }))
+}
+
+fn speaks(headers: &HeaderMap) -> bool {
+    let offers = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|it| it.to_str().ok());
+    offers.flat_map(|it| it.split(',')).any(|it| it.trim() == SUBPROTOCOL)
+}

@@ -1,0 +1,279 @@
+//! Drives one socket: reads, writes, waits, and closes it when its time has come.
+//!
+//! Reading and writing are two loops of one task, so that neither waits for the other. Invariants: everything
+//! between them is bounded; when either ends, the socket is closed with a code and every operation with it.
+//! Not here: what the protocol allows, which [`Machine`] decides.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use axum::{
+    Error,
+    extract::ws::{CloseFrame, Message},
+};
+use bytes::Bytes;
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use tokio::{
+    select,
+    sync::mpsc,
+    time::{self, Instant},
+};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{
+    Limits,
+    close::Close,
+    message, operation,
+    protocol::{Action, Machine, Name, Serial},
+    turns::{Piece, Running, Turns},
+};
+use crate::{
+    domain::Viewer,
+    graphql::{Answer, Code, Failure},
+    http::{RequestId, State, auth},
+    telemetry::metrics::Held,
+};
+
+/// Replies, pings and beginnings that wait to be written. A client that sends faster than it reads is then read
+/// from no faster than it reads.
+const REPLIES: usize = 16;
+
+/// How long a closed socket may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// Pings in a row that may stay without an answer.
+const UNANSWERED: u32 = 2;
+
+/// Whose socket it is.
+pub(super) struct Session {
+    pub(super) state: Arc<State>,
+    /// The handshake's request id: every operation on this socket has it.
+    pub(super) id: RequestId,
+    /// Whom the handshake's own credential stands for.
+    pub(super) handshake_viewer: Option<Viewer>,
+    /// Whether operations shall say what they cost.
+    pub(super) explain: bool,
+}
+
+/// What the reading loop tells the writing loop.
+enum Out {
+    Text(String),
+    Ping,
+    Begin(Running),
+    Forget(Serial),
+}
+
+/// Serves a socket to its end.
+pub(super) async fn serve<S>(mut socket: S, session: Session)
+where
+    S: Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Unpin + Send,
+{
+    let began = Instant::now();
+    let metrics = Arc::clone(&session.state.metrics);
+    let _open = Held::raise(&metrics.sockets_open);
+    let mut reader = Reader::new(&session);
+    let close = {
+        let (mut sink, mut stream) = (&mut socket).split();
+        let (out, orders) = mpsc::channel(REPLIES);
+        let machine = Mutex::new(Machine::new(session.state.config.socket.operations));
+        let write_timeout = session.state.config.socket.write_timeout;
+        select! {
+            biased;
+            () = session.state.shutdown.cancelled() => Close::RESTARTING,
+            close = write(&mut sink, orders, &machine, write_timeout) => close,
+            close = reader.read(&mut stream, out, &machine) => close,
+        }
+    };
+    metrics.socket_closed(close.code);
+    tracing::info!(
+        target: "heliograph::socket",
+        code = close.code,
+        reason = &*close.reason,
+        duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        request_id = session.id.as_str(),
+        credential = reader.viewer.as_ref().map(Viewer::name),
+    );
+    say_goodbye(&mut socket, close).await;
+}
+
+/// Closes a socket politely: a close frame that is not read to the end gets lost with the connection.
+async fn say_goodbye<S>(socket: &mut S, close: Close)
+where
+    S: Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Unpin,
+{
+    let frame = CloseFrame { code: close.code, reason: close.reason.as_ref().into() };
+    let polite = async {
+        if close != Close::LEFT {
+            socket.send(Message::Close(Some(frame))).await.ok()?;
+        }
+        while socket.next().await?.is_ok() {}
+        Some(())
+    };
+    // Whoever does not take its leave in time is left all the same.
+    let _late = time::timeout(GOODBYE, polite).await;
+}
+
+struct Reader<'a> {
+    session: &'a Session,
+    limits: &'a Limits,
+    viewer: Option<Viewer>,
+    unanswered: u32,
+}
+
+impl<'a> Reader<'a> {
+    fn new(session: &'a Session) -> Self {
+        Self { session, limits: &session.state.config.socket, viewer: None, unanswered: 0 }
+    }
+
+    /// Reads until the socket is to be closed.
+    async fn read<S>(&mut self, stream: &mut S, out: mpsc::Sender<Out>, machine: &Mutex<Machine>) -> Close
+    where
+        S: Stream<Item = Result<Message, Error>> + Unpin,
+    {
+        let deadline = time::sleep(self.limits.init_timeout);
+        tokio::pin!(deadline);
+        let first_ping = Instant::now() + self.limits.ping_every;
+        let mut pings = time::interval_at(first_ping, self.limits.ping_every);
+        loop {
+            let incoming = select! {
+                incoming = stream.next() => incoming,
+                () = &mut deadline => return self.out_of_time(),
+                _ = pings.tick() => match self.ping(&out).await {
+                    Ok(()) => continue,
+                    Err(close) => return close,
+                },
+            };
+            let was_open = self.viewer.is_some();
+            if let Err(close) = self.receive(incoming, &out, machine).await {
+                return close;
+            }
+            if !was_open && self.viewer.is_some() {
+                deadline.as_mut().reset(Instant::now() + self.limits.life);
+            }
+        }
+    }
+
+    fn out_of_time(&self) -> Close {
+        if self.viewer.is_some() { Close::CREDENTIAL_EXPIRED } else { Close::INIT_TIMEOUT }
+    }
+
+    async fn ping(&mut self, out: &mpsc::Sender<Out>) -> Result<(), Close> {
+        if self.unanswered >= UNANSWERED {
+            return Err(Close::SILENT);
+        }
+        self.unanswered += 1;
+        tell(out, Out::Ping).await
+    }
+
+    async fn receive(
+        &mut self,
+        incoming: Option<Result<Message, Error>>,
+        out: &mpsc::Sender<Out>,
+        machine: &Mutex<Machine>,
+    ) -> Result<(), Close> {
+        let message = match incoming {
+            Some(Ok(message)) => message,
+            Some(Err(_library)) => return Err(Close::NOT_UNDERSTOOD),
+            None => return Err(Close::LEFT),
+        };
+        self.unanswered = 0;
+        let text = match message {
+            Message::Text(text) if text.len() > self.session.state.config.body_bytes => {
+                return Err(Close::TOO_LONG);
+            }
+            Message::Text(text) => text,
+            Message::Binary(_) => return Err(Close::invalid("Invalid message: only text is read")),
+            Message::Ping(_) | Message::Pong(_) => return Ok(()),
+            Message::Close(_) => return Err(Close::LEFT),
+        };
+        let mut action = lock(machine).receive(&text);
+        if let Action::Admit(payload) = action {
+            self.viewer = self.authenticate(payload.as_deref());
+            action = lock(machine).admit(self.viewer.is_some());
+        }
+        match action {
+            Action::Wait | Action::Admit(_) => Ok(()),
+            Action::Send(text) => tell(out, Out::Text(text)).await,
+            Action::Stop(serial) => tell(out, Out::Forget(serial)).await,
+            Action::Close(close) => Err(close),
+            Action::Start(name, call) => match &self.viewer {
+                Some(viewer) => tell(out, Out::Begin(self.begin(name, call, viewer.clone()))).await,
+                None => Err(Close::UNAUTHORIZED),
+            },
+        }
+    }
+
+    /// The credential in the payload counts; without one, that of the handshake.
+    fn authenticate(&self, payload: Option<&serde_json::value::RawValue>) -> Option<Viewer> {
+        match payload.and_then(message::authorization) {
+            Some(shown) => self.session.state.credentials.authenticate(auth::bearer(shown.as_bytes())?),
+            None => self.session.handshake_viewer.clone(),
+        }
+    }
+
+    fn begin(&self, name: Name, mut call: crate::graphql::Call, viewer: Viewer) -> Running {
+        call.explain = self.session.explain;
+        let (say, said) = mpsc::channel(self.limits.backlog);
+        let (state, request_id) = (Arc::clone(&self.session.state), self.session.id.clone());
+        let task = tokio::spawn(operation::run(state, request_id, viewer, Arc::clone(&name.id), call, say));
+        Running { name, said, _task: AbortOnDropHandle::new(task) }
+    }
+}
+
+async fn tell(out: &mpsc::Sender<Out>, what: Out) -> Result<(), Close> {
+    // The writing loop ends only together with the socket.
+    out.send(what).await.map_err(|_ended| Close::LEFT)
+}
+
+/// Writes until the socket is to be closed: replies first, then what operations say, in turn.
+async fn write<S>(
+    sink: &mut S,
+    mut orders: mpsc::Receiver<Out>,
+    machine: &Mutex<Machine>,
+    write_timeout: Duration,
+) -> Close
+where
+    S: Sink<Message, Error = Error> + Unpin,
+{
+    let mut turns = Turns::default();
+    loop {
+        let message = select! {
+            biased;
+            order = orders.recv() => match order {
+                Some(Out::Text(text)) => Message::Text(text.into()),
+                Some(Out::Ping) => Message::Ping(Bytes::new()),
+                Some(Out::Begin(running)) => { turns.push(running); continue }
+                Some(Out::Forget(serial)) => { turns.remove(serial); continue }
+                None => return Close::LEFT,
+            },
+            (name, piece) = turns.next() => match wanted(&name, piece, machine) {
+                Some(text) => Message::Text(text.into()),
+                None => continue,
+            },
+        };
+        match time::timeout(write_timeout, sink.send(message)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_gone)) => return Close::LEFT,
+            Err(_elapsed) => return Close::TOO_SLOW,
+        }
+    }
+}
+
+/// What is to be written of a piece. An id is free again before the client reads that its operation ended.
+fn wanted(name: &Name, piece: Option<Piece>, machine: &Mutex<Machine>) -> Option<String> {
+    let mut machine = lock(machine);
+    match piece {
+        Some(Piece::Answer(text)) => machine.is_running(name).then_some(text),
+        Some(Piece::End(text)) => machine.finish(name).then_some(text),
+        None => machine.finish(name).then(|| {
+            let failure = Failure::new(Code::Internal, "the operation ended without an answer");
+            message::error(&name.id, &Answer::refused(failure))
+        }),
+    }
+}
+
+fn lock(machine: &Mutex<Machine>) -> MutexGuard<'_, Machine> {
+    machine.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,156 @@
+//! The protocol's messages, read from text and written to it.
+//!
+//! Invariant: what is wrong with a message is said in our own words. Not here: when a message is allowed.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::{
+    graphql::{Answer, Call},
+    http::graphql::params,
+};
+
+/// An operation's id is copied into every answer.
+const LONGEST_ID: usize = 128;
+
+/// What a client may say.
+#[derive(Debug)]
+pub(super) enum ClientMessage {
+    Init(Option<Box<RawValue>>),
+    Ping(Option<Box<RawValue>>),
+    Pong,
+    Subscribe { id: String, payload: Box<RawValue> },
+    Complete { id: String },
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    r#type: Option<String>,
+    id: Option<String>,
+    #[serde(borrow)]
+    payload: Option<&'a RawValue>,
+}
+
+/// Reads a message, or says what is wrong with it.
+pub(super) fn parse(text: &str) -> Result<ClientMessage, &'static str> {
+    if !text.trim_start().starts_with('{') {
+        return Err("Invalid message: not a JSON object");
+    }
+    let envelope: Envelope<'_> = serde_json::from_str(text)
+        .map_err(|_library| "Invalid message: not JSON, or a member of the wrong type")?;
+    let object = |payload: Option<&RawValue>| match payload {
+        Some(it) if !it.get().starts_with('{') => Err("Invalid message: the payload must be an object"),
+        other => Ok(other.map(ToOwned::to_owned)),
+    };
+    let id = |id: Option<String>| match id {
+        Some(id) if id.is_empty() => Err("Invalid message: the id is empty"),
+        Some(id) if id.len() > LONGEST_ID => Err("Invalid message: the id is longer than 128 bytes"),
+        Some(id) => Ok(id),
+        None => Err("Invalid message: the id is missing"),
+    };
+    match envelope.r#type.as_deref() {
+        Some("connection_init") => Ok(ClientMessage::Init(object(envelope.payload)?)),
+        Some("ping") => Ok(ClientMessage::Ping(object(envelope.payload)?)),
+        Some("pong") => object(envelope.payload).map(|_ignored| ClientMessage::Pong),
+        Some("subscribe") => {
+            let payload = object(envelope.payload)?.ok_or("Invalid message: the payload is missing")?;
+            Ok(ClientMessage::Subscribe { id: id(envelope.id)?, payload })
+        }
+        Some("complete") => Ok(ClientMessage::Complete { id: id(envelope.id)? }),
+        Some(_) => Err("Invalid message: no such type in this protocol"),
+        None => Err("Invalid message: the type is missing"),
+    }
+}
+
+/// The request in a `subscribe`.
+pub(super) fn call(payload: &RawValue) -> Result<Call, crate::graphql::Failure> {
+    params::from_json(payload.get().as_bytes())
+}
+
+/// The value of `Authorization` in a `connection_init`, there or under `headers`, in any case.
+pub(super) fn authorization(payload: &RawValue) -> Option<String> {
+    let payload: serde_json::Map<_, _> = serde_json::from_str(payload.get()).ok()?;
+    let find = |object: &serde_json::Map<String, serde_json::Value>| {
+        let entry = object.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization"))?;
+        entry.1.as_str().map(ToOwned::to_owned)
+    };
+    find(&payload).or_else(|| find(payload.get("headers")?.as_object()?))
+}
+
+pub(super) const ACK: &str = r#"{"type":"connection_ack"}"#;
+
+pub(super) fn pong(payload: Option<&RawValue>) -> String {
+    match payload {
+        Some(payload) => format!(r#"{{"type":"pong","payload":{}}}"#, payload.get()),
+        None => r#"{"type":"pong"}"#.to_owned(),
+    }
+}
+
+/// One answer of an operation.
+pub(super) fn next(id: &str, answer: &Answer) -> String {
+    let payload = String::from_utf8(answer.to_json()).unwrap_or_default();
+    format!(r#"{{"id":{},"type":"next","payload":{payload}}}"#, quoted(id))
+}
+
+/// The end of an operation that was refused, or could not go on.
+pub(super) fn error(id: &str, answer: &Answer) -> String {
+    let errors = serde_json::to_string(&answer.response.errors).unwrap_or_else(|_unwritable| "[]".to_owned());
+    format!(r#"{{"id":{},"type":"error","payload":{errors}}}"#, quoted(id))
+}
+
+/// The end of an operation that said all it had to say.
+pub(super) fn complete(id: &str) -> String {
+    format!(r#"{{"id":{},"type":"complete"}}"#, quoted(id))
+}
+
+fn quoted(id: &str) -> serde_json::Value {
+    serde_json::Value::from(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_message_is_said_in_our_own_words() {
+        for (text, reason) in [
+            ("", "not a JSON object"),
+            ("[]", "not a JSON object"),
+            ("{", "not JSON, or a member of the wrong type"),
+            (r#"{"type":7}"#, "not JSON, or a member of the wrong type"),
+            (r#"{"type":"ping","type":"ping"}"#, "not JSON, or a member of the wrong type"),
+            ("{}", "the type is missing"),
+            (r#"{"type":"start"}"#, "no such type in this protocol"),
+            (r#"{"type":"ping","payload":"x"}"#, "the payload must be an object"),
+            (r#"{"type":"pong","payload":[]}"#, "the payload must be an object"),
+            (r#"{"type":"subscribe","payload":{}}"#, "the id is missing"),
+            (r#"{"type":"subscribe","id":"","payload":{}}"#, "the id is empty"),
+            (r#"{"type":"subscribe","id":"1"}"#, "the payload is missing"),
+            (r#"{"type":"complete"}"#, "the id is missing"),
+        ] {
+            assert_eq!(parse(text).unwrap_err(), format!("Invalid message: {reason}"), "{text}");
+        }
+        let long = format!(r#"{{"type":"complete","id":"{}"}}"#, "a".repeat(129));
+        assert_eq!(parse(&long).unwrap_err(), "Invalid message: the id is longer than 128 bytes");
+    }
+
+    #[test]
+    fn the_credential_is_found_in_any_case_and_under_headers() {
+        let of = |payload: &str| authorization(&RawValue::from_string(payload.to_owned()).unwrap());
+        let found = Some("Bearer one".to_owned());
+        assert_eq!(of(r#"{"Authorization":"Bearer one"}"#), found);
+        assert_eq!(of(r#"{"authorization":"Bearer one"}"#), found);
+        assert_eq!(of(r#"{"AUTHORIZATION":"Bearer one"}"#), found);
+        assert_eq!(of(r#"{"headers":{"authorization":"Bearer one"}}"#), found);
+        for none in ["{}", r#"{"Authorization":7}"#, r#"{"headers":[]}"#, r#"{"token":"one"}"#] {
+            assert_eq!(of(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn an_id_cannot_break_out_of_its_message() {
+        let id = "a\",\"type\":\"x";
+        let message: serde_json::Value = serde_json::from_str(&complete(id)).unwrap();
+        assert_eq!((&message["id"], &message["type"]), (&id.into(), &"complete".into()));
+    }
+}

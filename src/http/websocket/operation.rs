@@ -1,0 +1,59 @@
+//! One operation on a socket, from its `subscribe` to its last word.
+//!
+//! Invariant: it never has more answers waiting than its backlog; where that is full it waits itself, and whoever
+//! feeds it notices. Not here: the order in which operations may speak.
+
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use tokio::sync::mpsc;
+
+use super::{message, turns::Piece};
+use crate::{
+    domain::Viewer,
+    graphql::{Answer, Call},
+    http::{
+        RequestId, State,
+        graphql::{counter, outcome, params},
+    },
+    telemetry::metrics::{Held, Outcome},
+};
+
+/// Runs an operation and says what comes of it.
+pub(super) async fn run(
+    state: Arc<State>,
+    request_id: RequestId,
+    viewer: Viewer,
+    id: Arc<str>,
+    call: Call,
+    say: mpsc::Sender<Piece>,
+) {
+    let _running = Held::raise(&state.metrics.operations_running);
+    let prepared = params::check_length(&call, &state.config).and_then(|()| state.doorway.prepare(call));
+    let operation = match prepared {
+        Ok(operation) => operation,
+        Err(failure) => {
+            state.metrics.operations.unknown.count(Outcome::Refused);
+            let refused = message::error(&id, &Answer::refused(failure));
+            // Nobody listens any more where the socket is closed.
+            let _closed = say.send(Piece::End(refused)).await;
+            return;
+        }
+    };
+    let counter = counter(&state, operation.kind());
+    let mut answers = state.doorway.answers(operation, viewer, request_id.as_str());
+    let mut ended = Outcome::Ok;
+    while let Some(answer) = answers.next().await {
+        ended = outcome(&answer);
+        if !answer.executed {
+            counter.count(ended);
+            let _closed = say.send(Piece::End(message::error(&id, &answer))).await;
+            return;
+        }
+        if say.send(Piece::Answer(message::next(&id, &answer))).await.is_err() {
+            break;
+        }
+    }
+    counter.count(ended);
+    let _closed = say.send(Piece::End(message::complete(&id))).await;
+}
