@@ -3,7 +3,7 @@
 //!
 //! There are two orders, because a delivery may have to wait until Aurora can be asked about it. An event gets
 //! its [`Seq`] when it is announced, so one that waited never appears behind a cursor already handed out.
-//! [`Journal`] is what may be asked; [`sqlite`] keeps the promise, and [`contract`] tests every keeper alike.
+//! [`Journal`] is what may be asked; [`sqlite`] keeps the promise, and `contract` tests every keeper alike.
 //!
 //! Invariants: a `Seq` is never reused; an event, once announced, never changes; a repeat is recognised after a
 //! restart too; a reader is told of what is gone instead of being led past it.

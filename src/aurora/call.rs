@@ -3,13 +3,14 @@
 //! Invariants: an id fills exactly one segment of the path, whatever characters it has; what is shown of a call
 //! is its template, never an id's neighbours, its query or its body.
 
+use std::sync::Arc;
+
 use secrecy::SecretString;
 use url::Url;
 
-use super::Error;
+use super::{Error, wire::Unreadable};
 
 /// A request to Aurora, not yet tied to a key.
-#[derive(Clone)]
 pub(super) struct Call<'a> {
     pub(super) verb: Verb,
     /// `/tenants/{tenant}/projects`: for the path, and for logs as it stands.
@@ -82,6 +83,16 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// What was read of the answer; an answer that makes no sense is told of here, once. If the call makes
+    /// something, it was made, and what it is remains open.
+    pub(super) fn understood<T>(&self, read: Result<T, Unreadable>) -> Result<T, Error> {
+        read.map_err(|unreadable| {
+            let route = self.template;
+            tracing::warn!(route, "Aurora's answer to {route} makes no sense: {unreadable}");
+            if self.creates { Error::OutcomeUnknown(Arc::new(unreadable)) } else { unreadable.into() }
+        })
+    }
+
     /// The call's URL under Aurora's base.
     ///
     /// # Errors
@@ -90,9 +101,8 @@ impl<'a> Call<'a> {
         let mut url = base.clone();
         let mut ids = self.ids.iter();
         {
-            let mut path = url
-                .path_segments_mut()
-                .map_err(|()| Error::InvalidResponse("the base URL takes no path"))?;
+            let mut path =
+                url.path_segments_mut().map_err(|()| Error::InvalidResponse("the base URL takes no path"))?;
             path.pop_if_empty();
             for part in self.template.trim_start_matches('/').split('/') {
                 if part.starts_with('{') {

@@ -8,19 +8,16 @@
 //! Not here: sealing keys to outlive a restart, and what a 401 means for the call that met it.
 
 mod exchange;
+mod flight;
 mod key;
 mod tokens;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
-use futures_util::{
-    FutureExt,
-    future::{BoxFuture, Shared},
-};
 use jiff::Timestamp;
 use moka::sync::Cache;
 use secrecy::SecretString;
@@ -35,8 +32,9 @@ use crate::{
     domain::TenantId,
 };
 
+use flight::Flights;
 pub(super) use key::Key;
-use tokens::Tokens;
+use tokens::{SessionToken, Tokens};
 
 /// Far more tenants than one gateway serves at a time; the rarest lose their key first and exchange it again.
 const MOST_TENANTS: u64 = 10_000;
@@ -65,15 +63,6 @@ struct Partner {
     key: Arc<Key>,
 }
 
-#[derive(Default)]
-struct Flights {
-    by_tenant: HashMap<TenantId, (u64, Flight)>,
-    next: u64,
-}
-
-/// An exchange under way, and what comes of it for all who wait.
-type Flight = Shared<BoxFuture<'static, Result<Arc<Key>, Error>>>;
-
 impl Credentials {
     pub(super) fn try_new(
         config: Config,
@@ -83,7 +72,7 @@ impl Credentials {
         let quotas = Quotas::new(config.requests_per_minute);
         let mut own = HashMap::new();
         for (tenant, secret) in config.tenant_keys {
-            let key = Key::own(secret, &quotas).ok_or_else(|| SetupError::TenantKey(tenant.clone()))?;
+            let key = Key::lasting(secret, &quotas).ok_or_else(|| SetupError::TenantKey(tenant.clone()))?;
             own.insert(tenant, Arc::new(key));
         }
         let application = match config.application {
@@ -91,7 +80,7 @@ impl Credentials {
                 return Err(SetupError::ApplicationId);
             }
             Some(it) => {
-                let key = Key::application(it.key, &quotas).ok_or(SetupError::ApplicationKey)?;
+                let key = Key::lasting(it.key, &quotas).ok_or(SetupError::ApplicationKey)?;
                 Some(Partner { id: it.id, key: Arc::new(key) })
             }
             None => None,
@@ -159,8 +148,8 @@ impl Credentials {
             if let Some(key) = shelf.good_key(tenant) {
                 return Ok(key);
             }
-            match flights.by_tenant.get(tenant) {
-                Some((_, flight)) => flight.clone(),
+            match flights.to(tenant) {
+                Some(flight) => flight,
                 None => {
                     let token = shelf.token_for_exchange(tenant)?;
                     shelf.depart(&mut flights, tenant, token, meter)
@@ -181,6 +170,7 @@ impl Credentials {
             return Ok(None);
         }
         shelf.partner()?;
+        let token = SessionToken { secret: token, since: shelf.clock.now() };
         if !shelf.tokens.claim(&token) {
             return Err(Error::not_connected(NotConnected::SessionTokenUsed));
         }
@@ -192,15 +182,16 @@ impl Credentials {
     /// Exchanges the session token if the tenant's key is missing or past half of its life, else keeps it.
     pub(super) fn offer(&self, tenant: &TenantId, token: SecretString) {
         let shelf = &self.0;
+        let now = shelf.clock.now();
+        let token = SessionToken { secret: token, since: now };
         if shelf.own.contains_key(tenant) || shelf.application.is_none() || shelf.tokens.is_used(&token) {
             return;
         }
-        let now = shelf.clock.now();
         let mut flights = shelf.flights();
         shelf.failures.invalidate(tenant);
         let young = shelf.good_key(tenant).is_some_and(|key| !key.is_past_half(now));
-        if young || flights.by_tenant.contains_key(tenant) {
-            shelf.tokens.keep(tenant, token, now);
+        if young || flights.to(tenant).is_some() {
+            shelf.tokens.keep(tenant, token);
         } else if shelf.tokens.claim(&token) {
             drop(shelf.depart(&mut flights, tenant, Some(token), &Meter::default()));
         }
@@ -210,10 +201,6 @@ impl Credentials {
 impl Shelf {
     fn partner(&self) -> Result<&Partner, Error> {
         self.application.as_ref().ok_or(Error::not_connected(NotConnected::NoApplication))
-    }
-
-    fn flights(&self) -> MutexGuard<'_, Flights> {
-        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The tenant's key if it is good by the clock; the cache's own time is only for tidying up.
@@ -230,79 +217,17 @@ impl Shelf {
     }
 
     /// The session token to send with the next exchange, if any; an error when none should be made.
-    fn token_for_exchange(&self, tenant: &TenantId) -> Result<Option<SecretString>, Error> {
+    fn token_for_exchange(&self, tenant: &TenantId) -> Result<Option<SessionToken>, Error> {
         self.partner()?;
         let now = self.clock.now();
-        if let Some(token) = self.tokens.take(tenant, now) {
-            return Ok(Some(token));
+        if let Some((_, error)) = self.failures.get(tenant).filter(|(at, _)| between(*at, now) < FAILURE_HELD)
+        {
+            return Err(error);
         }
-        if self.session_tokens == SessionTokens::Required {
+        let token = self.tokens.take(tenant, now);
+        if token.is_none() && self.session_tokens == SessionTokens::Required {
             return Err(Error::not_connected(NotConnected::SessionTokenRequired));
         }
-        match self.failures.get(tenant) {
-            Some((at, error)) if between(at, now) < FAILURE_HELD => Err(error),
-            _ => Ok(None),
-        }
-    }
-
-    /// Starts an exchange in a task of its own: a caller who hangs up must not stop it for the others.
-    fn depart(
-        self: &Arc<Self>,
-        flights: &mut Flights,
-        tenant: &TenantId,
-        token: Option<SecretString>,
-        meter: &Meter,
-    ) -> Flight {
-        flights.next += 1;
-        let landing = Landing { shelf: Arc::clone(self), tenant: tenant.clone(), id: flights.next };
-        let meter = meter.clone();
-        let task = tokio::spawn(async move {
-            let with_token = token.is_some();
-            let outcome = landing.shelf.exchange(&landing.tenant, token, &meter).await;
-            landing.shelf.file(&landing.tenant, &outcome, with_token);
-            outcome
-        });
-        let flight = task.map(|ended| ended.unwrap_or_else(|died| Err(Error::unavailable(died)))).boxed();
-        let flight = flight.shared();
-        flights.by_tenant.insert(tenant.clone(), (flights.next, flight.clone()));
-        flight
-    }
-
-    /// Keeps what came of an exchange. A failed one speaks for the next only if it was sent without a session
-    /// token: otherwise the next differs from it. A full quota speaks for itself.
-    fn file(&self, tenant: &TenantId, outcome: &Result<Arc<Key>, Error>, with_token: bool) {
-        let now = self.clock.now();
-        match outcome {
-            Ok(key) if key.is_good(now) => {
-                tracing::info!(tenant.id = %tenant, "Aurora gave a key for tenant {tenant}");
-                self.keys.insert(tenant.clone(), Arc::clone(key));
-                self.failures.invalidate(tenant);
-            }
-            Ok(_) => {
-                tracing::warn!(tenant.id = %tenant, "Aurora gave a key for tenant {tenant} that has expired already; is our clock right?");
-            }
-            Err(error) => {
-                tracing::warn!(tenant.id = %tenant, %error, "got no key for tenant {tenant}");
-                if !with_token && !matches!(error, Error::RateLimited { .. }) {
-                    self.failures.insert(tenant.clone(), (now, error.clone()));
-                }
-            }
-        }
-    }
-}
-
-/// Takes an exchange off the list when its task ends, however it ends.
-struct Landing {
-    shelf: Arc<Shelf>,
-    tenant: TenantId,
-    id: u64,
-}
-
-impl Drop for Landing {
-    fn drop(&mut self) {
-        let mut flights = self.shelf.flights();
-        if flights.by_tenant.get(&self.tenant).is_some_and(|(id, _)| *id == self.id) {
-            flights.by_tenant.remove(&self.tenant);
-        }
+        Ok(token)
     }
 }

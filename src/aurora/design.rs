@@ -12,7 +12,7 @@ impl Aurora {
         let ids = [key.tenant.as_str(), key.design.as_str()];
         let call = Call::get("/tenants/{tenant}/designs/{design}", &ids);
         let answer = self.call(&key.tenant, &call, meter).await?;
-        Ok(wire::design(&answer.body, key)?)
+        call.understood(wire::design(&answer.body, key))
     }
 
     /// The designs of a project, in Aurora's order.
@@ -23,6 +23,6 @@ impl Aurora {
         let ids = [key.tenant.as_str(), key.project.as_str()];
         let call = Call::get("/tenants/{tenant}/projects/{project}/designs", &ids);
         let answer = self.call(&key.tenant, &call, meter).await?;
-        Ok(wire::designs(&answer.body, key)?)
+        call.understood(wire::designs(&answer.body, key))
     }
 }

@@ -58,7 +58,9 @@ impl Error {
     #[must_use]
     pub fn is_outage(&self) -> bool {
         match self {
-            Self::Timeout | Self::Unavailable(_) | Self::RateLimited { .. } | Self::InvalidResponse(_) => true,
+            Self::Timeout | Self::Unavailable(_) | Self::RateLimited { .. } | Self::InvalidResponse(_) => {
+                true
+            }
             Self::NotFound
             | Self::NotConnected { .. }
             | Self::Forbidden

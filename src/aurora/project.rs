@@ -1,12 +1,6 @@
 //! Asking for projects, and making them.
 
-use std::sync::Arc;
-
-use super::{
-    Aurora, Call, Error, Meter,
-    call::Verb,
-    wire::{self, Unreadable},
-};
+use super::{Aurora, Call, Error, Meter, call::Verb, wire};
 use crate::domain::{NewProject, Project, ProjectKey, TenantId};
 
 const ALL: &str = "/tenants/{tenant}/projects";
@@ -32,7 +26,7 @@ impl Aurora {
         let ids = [key.tenant.as_str(), key.project.as_str()];
         let call = Call::get("/tenants/{tenant}/projects/{project}", &ids);
         let answer = self.call(&key.tenant, &call, meter).await?;
-        Ok(wire::project(&answer.body, &key.tenant, Some(key))?)
+        call.understood(wire::project(&answer.body, &key.tenant, Some(key)))
     }
 
     /// A page of the tenant's projects, newest first.
@@ -47,11 +41,10 @@ impl Aurora {
     ) -> Result<Vec<Project>, Error> {
         let number = page.number.max(1).to_string();
         let size = page.size.clamp(1, LARGEST_PAGE).to_string();
-        let call = Call::get(ALL, &[tenant.as_str()])
-            .with_query("page", &number)
-            .with_query("per_page", &size);
+        let call =
+            Call::get(ALL, &[tenant.as_str()]).with_query("page", &number).with_query("per_page", &size);
         let answer = self.call(tenant, &call, meter).await?;
-        Ok(wire::projects(&answer.body, tenant)?)
+        call.understood(wire::projects(&answer.body, tenant))
     }
 
     /// Makes a project. Aurora makes another one each time this arrives.
@@ -65,15 +58,9 @@ impl Aurora {
         new: &NewProject,
         meter: &Meter,
     ) -> Result<Project, Error> {
-        let call = Call::new(Verb::Post, ALL, &[tenant.as_str()])
-            .with_body(wire::new_project(new)?)
-            .creating();
+        let call =
+            Call::new(Verb::Post, ALL, &[tenant.as_str()]).with_body(wire::new_project(new)?).creating();
         let answer = self.call(tenant, &call, meter).await?;
-        wire::project(&answer.body, tenant, None).map_err(outcome_unknown)
+        call.understood(wire::project(&answer.body, tenant, None))
     }
-}
-
-/// Aurora said yes and then nothing that can be read: something was made, but not even its id is known.
-pub(super) fn outcome_unknown(unreadable: Unreadable) -> Error {
-    Error::OutcomeUnknown(Arc::new(unreadable))
 }

@@ -12,6 +12,6 @@ impl Aurora {
         let ids = [key.tenant.as_str(), key.design.as_str()];
         let call = Call::get("/tenants/{tenant}/designs/{design}/summary", &ids);
         let answer = self.call(&key.tenant, &call, meter).await?;
-        Ok(wire::summary(&answer.body, &key.design)?)
+        call.understood(wire::summary(&answer.body, &key.design))
     }
 }

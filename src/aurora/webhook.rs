@@ -2,7 +2,7 @@
 
 use secrecy::SecretString;
 
-use super::{Aurora, Call, Error, call::Verb, project::outcome_unknown, wire};
+use super::{Aurora, Call, Error, call::Verb, wire};
 
 const ALL: &str = "/partner_applications/{application}/webhooks";
 const ONE: &str = "/partner_applications/{application}/webhooks/{webhook}";
@@ -49,7 +49,7 @@ impl Aurora {
     pub async fn webhooks(&self) -> Result<Vec<Webhook>, Error> {
         let call = Call::get(ALL, &[self.application_id()?]);
         let answer = self.partner_call(&call).await?;
-        Ok(wire::webhooks(&answer.body)?)
+        call.understood(wire::webhooks(&answer.body))
     }
 
     /// Subscribes.
@@ -63,7 +63,7 @@ impl Aurora {
             .hiding(&new.secret)
             .creating();
         let answer = self.partner_call(&call).await?;
-        wire::webhook(&answer.body).map_err(outcome_unknown)
+        call.understood(wire::webhook(&answer.body))
     }
 
     /// Makes a subscription what it shall be. Doing so twice is as good as once.

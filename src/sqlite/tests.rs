@@ -57,6 +57,18 @@ async fn what_was_answered_is_there_after_opening_again() {
 }
 
 #[tokio::test]
+async fn a_commit_waits_for_the_disk_and_what_is_deleted_is_overwritten() {
+    let directory = TempDir::new().unwrap();
+    let db = open(&directory);
+    for (pragma, full) in [("synchronous", 2), ("secure_delete", 1), ("foreign_keys", 1)] {
+        let ask = move |connection: &Connection| {
+            connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0))
+        };
+        assert_eq!(db.write(ask).await.unwrap(), full, "{pragma}");
+    }
+}
+
+#[tokio::test]
 async fn work_that_waits_shares_a_commit_and_nobody_is_answered_before_it() {
     let directory = TempDir::new().unwrap();
     let db = open(&directory);
@@ -190,6 +202,18 @@ async fn a_full_disk_refuses_writes_serves_reads_and_recovers_by_itself() {
     }
     assert!(db.writable());
     db.write(big).await.unwrap();
+}
+
+#[tokio::test]
+async fn after_a_panic_nobody_is_told_that_it_still_writes() {
+    let directory = TempDir::new().unwrap();
+    let db = open(&directory);
+    keep(&db, "before").await.unwrap();
+    let outcome = db.write(|_| -> rusqlite::Result<()> { panic!("on purpose") }).await;
+    assert!(matches!(outcome, Err(Error::Closed)));
+    assert!(matches!(keep(&db, "after").await, Err(Error::Closed)));
+    assert!(!db.writable());
+    assert_eq!(kept(&db).await, ["before"]);
 }
 
 #[tokio::test]

@@ -128,7 +128,8 @@ async fn what_was_created_here_wins_over_what_was_seen() {
         (Origin::Seen, "seen again", "created"),
     ];
     for (origin, remembered, found) in steps {
-        store.remember_external_id(&acme, "x", &project(remembered), origin).await.unwrap();
+        let pair = vec![("x".to_owned(), project(remembered))];
+        store.remember_external_ids(&acme, pair, origin).await.unwrap();
         let known = store.project_by_external_id(&acme, "x").await.unwrap();
         assert_eq!(known, Some(project(found)), "{remembered}");
     }
@@ -143,7 +144,8 @@ async fn a_wiped_tenant_leaves_nothing_and_the_texts_were_never_there() {
         let tenant = tenant(name);
         store.begin_create(&tenant, &key("jane.doe@example.com"), input("a"), START).await.unwrap();
         store.finish_create(&tenant, &key("jane.doe@example.com"), &project("p")).await.unwrap();
-        store.remember_external_id(&tenant, "jane-doe", &project("p"), Origin::Seen).await.unwrap();
+        let pair = vec![("jane-doe".to_owned(), project("p"))];
+        store.remember_external_ids(&tenant, pair, Origin::Seen).await.unwrap();
     }
     store.wipe_tenant(&tenant("acme")).await.unwrap();
     assert_eq!(store.project_by_external_id(&tenant("acme"), "jane-doe").await.unwrap(), None);

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
-use super::{Error, Key, Meter, NotConnected, Shelf};
+use super::{Error, Key, Meter, NotConnected, Shelf, tokens::SessionToken};
 use crate::{
     aurora::{
         call::{Call, Verb},
+        transport::Failure,
         wire,
     },
     domain::TenantId,
@@ -15,28 +16,44 @@ use crate::{
 
 const TEMPLATE: &str = "/partner_applications/{application}/tenants/{tenant}/create_token";
 
+/// Why an exchange brought no key.
+pub(super) struct Failed {
+    pub(super) error: Error,
+    /// Whether it may have reached Aurora, and with it its session token.
+    pub(super) sent: bool,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self { error, sent: true }
+    }
+}
+
 impl Shelf {
     /// Asks Aurora for a key. Aurora's words of refusal are dropped: they might repeat a secret.
     pub(super) async fn exchange(
         &self,
         tenant: &TenantId,
-        session_token: Option<SecretString>,
+        session_token: Option<&SessionToken>,
         meter: &Meter,
-    ) -> Result<Arc<Key>, Error> {
+    ) -> Result<Arc<Key>, Failed> {
         let partner = self.partner()?;
         let mut call = Call::new(Verb::Post, TEMPLATE, &[&partner.id, tenant.as_str()]);
-        if let Some(token) = &session_token {
-            call = call.with_query("session_token", token.expose_secret());
+        if let Some(token) = session_token {
+            call = call.with_query("session_token", token.secret.expose_secret());
         }
         let answer = match self.transport.call(&call, &partner.key, meter).await {
             Ok(answer) => answer,
-            Err(failure) => return Err(refusal(failure.into_error(&call))),
+            Err(failure) => {
+                let sent = !matches!(failure, Failure::NotSent(_) | Failure::Held(_));
+                return Err(Failed { error: refusal(failure.into_error(&call)), sent });
+            }
         };
-        let told = wire::token(&answer.body).map_err(Error::from)?;
+        let told = call.understood(wire::token(&answer.body))?;
         let received_at = self.clock.now();
         Key::temporary(told.bearer_token, told.expires_at, received_at, &self.quotas)
             .map(Arc::new)
-            .ok_or(Error::InvalidResponse("the key it gave cannot be one"))
+            .ok_or_else(|| Error::InvalidResponse("the key it gave cannot be one").into())
     }
 }
 

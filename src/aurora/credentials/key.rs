@@ -45,13 +45,8 @@ impl fmt::Debug for Key {
 }
 
 impl Key {
-    /// A tenant's own key; none if the text can be no key.
-    pub(super) fn own(secret: SecretString, quotas: &Quotas) -> Option<Self> {
-        Self::new(secret, quotas, Life::Lasting)
-    }
-
-    /// The application's key; none if the text can be no key.
-    pub(super) fn application(secret: SecretString, quotas: &Quotas) -> Option<Self> {
+    /// A tenant's own key or the application's; none if the text can be no key.
+    pub(super) fn lasting(secret: SecretString, quotas: &Quotas) -> Option<Self> {
         Self::new(secret, quotas, Life::Lasting)
     }
 
@@ -192,7 +187,7 @@ mod tests {
     #[test]
     fn what_cannot_stand_in_a_header_is_no_key() {
         let quotas = Quotas::new(NonZeroU32::MIN);
-        assert!(Key::own("a\nb".into(), &quotas).is_none());
-        assert!(Key::own("".into(), &quotas).is_none());
+        assert!(Key::lasting("a\nb".into(), &quotas).is_none());
+        assert!(Key::lasting("".into(), &quotas).is_none());
     }
 }

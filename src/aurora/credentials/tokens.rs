@@ -23,8 +23,21 @@ const MOST_SPARES: u64 = super::MOST_TENANTS;
 /// Remembered as used. A token that falls out early is refused by Aurora, which also knows that it was used.
 const MOST_USED: u64 = 100_000;
 
+/// A session token, and since when we have it.
+#[derive(Clone)]
+pub(super) struct SessionToken {
+    pub(super) secret: SecretString,
+    pub(super) since: Timestamp,
+}
+
+impl SessionToken {
+    fn print(&self) -> Fingerprint {
+        Fingerprinter::new("session token").text(self.secret.expose_secret()).finish()
+    }
+}
+
 pub(super) struct Tokens {
-    spares: Cache<TenantId, (Timestamp, SecretString)>,
+    spares: Cache<TenantId, SessionToken>,
     used: Cache<Fingerprint, ()>,
 }
 
@@ -37,28 +50,34 @@ impl Tokens {
     }
 
     /// Marks the token as used. False if it was already: then it must not be sent.
-    pub(super) fn claim(&self, token: &SecretString) -> bool {
-        self.used.entry(print(token)).or_insert(()).is_fresh()
+    pub(super) fn claim(&self, token: &SessionToken) -> bool {
+        self.used.entry(token.print()).or_insert(()).is_fresh()
     }
 
-    pub(super) fn is_used(&self, token: &SecretString) -> bool {
-        self.used.contains_key(&print(token))
+    pub(super) fn is_used(&self, token: &SessionToken) -> bool {
+        self.used.contains_key(&token.print())
     }
 
     /// Keeps the token for the tenant's next exchange, in place of an older one.
-    pub(super) fn keep(&self, tenant: &TenantId, token: SecretString, now: Timestamp) {
-        self.spares.insert(tenant.clone(), (now, token));
+    pub(super) fn keep(&self, tenant: &TenantId, token: SessionToken) {
+        self.spares.insert(tenant.clone(), token);
+    }
+
+    /// Undoes the claim of a token that was never sent. It is the tenant's spare again unless a newer one came.
+    pub(super) fn take_back(&self, tenant: &TenantId, token: SessionToken) {
+        self.used.invalidate(&token.print());
+        self.spares.entry_by_ref(tenant).or_insert(token);
+    }
+
+    pub(super) fn has_spare(&self, tenant: &TenantId) -> bool {
+        self.spares.contains_key(tenant)
     }
 
     /// The tenant's spare, claimed, if it is not too old to be accepted.
-    pub(super) fn take(&self, tenant: &TenantId, now: Timestamp) -> Option<SecretString> {
-        let (kept_at, token) = self.spares.remove(tenant)?;
-        (between(kept_at, now) < LIFE && self.claim(&token)).then_some(token)
+    pub(super) fn take(&self, tenant: &TenantId, now: Timestamp) -> Option<SessionToken> {
+        let token = self.spares.remove(tenant)?;
+        (between(token.since, now) < LIFE && self.claim(&token)).then_some(token)
     }
-}
-
-fn print(token: &SecretString) -> Fingerprint {
-    Fingerprinter::new("session token").text(token.expose_secret()).finish()
 }
 
 #[cfg(test)]
@@ -68,23 +87,31 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
+    fn token(text: &str) -> SessionToken {
+        SessionToken { secret: text.into(), since: NOW }
+    }
+
     #[test]
-    fn a_token_is_claimed_once() {
-        let tokens = Tokens::new();
-        assert!(tokens.claim(&"s".into()));
-        assert!(!tokens.claim(&"s".into()));
-        assert!(tokens.is_used(&"s".into()) && !tokens.is_used(&"other".into()));
+    fn a_token_is_claimed_once_unless_it_was_never_sent() {
+        let (tokens, tenant) = (Tokens::new(), TenantId::parse("t").unwrap());
+        assert!(tokens.claim(&token("s")));
+        assert!(!tokens.claim(&token("s")));
+        assert!(tokens.is_used(&token("s")) && !tokens.is_used(&token("other")));
+        tokens.take_back(&tenant, token("s"));
+        assert!(tokens.take(&tenant, NOW).is_some());
+        assert!(tokens.is_used(&token("s")) && !tokens.has_spare(&tenant));
     }
 
     #[test]
     fn the_newest_spare_is_taken_once_and_only_within_its_hour() {
         let (tokens, tenant) = (Tokens::new(), TenantId::parse("t").unwrap());
-        tokens.keep(&tenant, "old".into(), NOW);
-        tokens.keep(&tenant, "new".into(), NOW);
+        tokens.keep(&tenant, token("old"));
+        tokens.keep(&tenant, token("new"));
+        tokens.take_back(&tenant, token("older"));
         let taken = tokens.take(&tenant, later(NOW, Duration::from_secs(3599)));
-        assert_eq!(taken.unwrap().expose_secret(), "new");
+        assert_eq!(taken.unwrap().secret.expose_secret(), "new");
         assert!(tokens.take(&tenant, NOW).is_none());
-        tokens.keep(&tenant, "third".into(), NOW);
+        tokens.keep(&tenant, token("third"));
         assert!(tokens.take(&tenant, later(NOW, LIFE)).is_none());
     }
 }

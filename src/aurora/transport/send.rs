@@ -16,7 +16,7 @@ use url::Url;
 
 use super::{Failure, Key};
 use crate::aurora::{
-    Config, SetupError,
+    Config, Error, SetupError,
     call::{Call, Verb},
 };
 
@@ -38,7 +38,6 @@ const API_VERSION: HeaderName = HeaderName::from_static("aurora-api-version");
 pub(super) struct Sender {
     client: Client,
     base: Url,
-    timeout: Duration,
 }
 
 /// An answer as it came, whatever it says.
@@ -71,7 +70,7 @@ impl Sender {
             .http2_keep_alive_interval(KEEP_ALIVE)
             .build()
             .map_err(|error| SetupError::Client(Arc::new(error.without_url())))?;
-        Ok(Self { client, base: checked(&config.base_url)?, timeout: config.request_timeout })
+        Ok(Self { client, base: checked(&config.base_url)? })
     }
 
     /// Sends the call and reads its answer.
@@ -93,14 +92,14 @@ impl Sender {
 
     async fn exchange(&self, call: &Call<'_>, key: &Key) -> Result<Reply, Failure> {
         let mut authorization = HeaderValue::try_from(format!("Bearer {}", key.secret().expose_secret()))
-            .map_err(|_| Failure::Undone("the key cannot stand in a header"))?;
+            .map_err(|_| Failure::Held(Error::Forbidden))?;
         authorization.set_sensitive(true);
-        let url = call.url(&self.base).map_err(Failure::Decided)?;
+        let url = call.url(&self.base).map_err(Failure::Held)?;
         let mut request = self.client.request(method(call.verb), url).header(AUTHORIZATION, authorization);
         if let Some(body) = &call.body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
         }
-        let response = request.timeout(self.timeout).send().await.map_err(|it| failure(it, false))?;
+        let response = request.send().await.map_err(|it| failure(it, false))?;
         let text = |name: HeaderName| {
             response.headers().get(name).and_then(|it| it.to_str().ok()).map(ToOwned::to_owned)
         };

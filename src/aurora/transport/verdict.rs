@@ -45,12 +45,12 @@ pub(in crate::aurora) enum Failure {
     /// Aurora asked us to wait.
     #[error("Aurora asked us to wait")]
     Busy { retry_after: Duration },
-    /// A clear no, from Aurora or from ourselves: certainly not done.
+    /// A clear no from Aurora: certainly not done.
     #[error("{0}")]
     Decided(Error),
-    /// It could not be put on the wire as it is: certainly not done.
-    #[error("not sent: {0}")]
-    Undone(&'static str),
+    /// We did not let it out: certainly not done.
+    #[error("{0}")]
+    Held(Error),
     /// No connection: certainly not done.
     #[error("no connection")]
     NotSent(Cause),
@@ -74,8 +74,7 @@ impl Failure {
         match self {
             Self::Unauthorized => Error::Forbidden,
             Self::Busy { retry_after } => Error::RateLimited { retry_after },
-            Self::Decided(error) => error,
-            Self::Undone(reason) => Error::unavailable(NoVerdict(reason)),
+            Self::Decided(error) | Self::Held(error) => error,
             Self::NotSent(cause) => Error::Unavailable(cause),
             Self::Timeout if call.creates => unknown(NoVerdict("Aurora did not answer in time")),
             Self::Timeout => Error::Timeout,
@@ -123,9 +122,10 @@ fn secrets<'a>(call: &'a Call<'_>, key: &'a Key) -> Vec<&'a str> {
 
 /// For how long Aurora wants no further call: from the header, else from the body, else our own guess.
 fn wait(reply: &Reply, now: Timestamp) -> Duration {
-    let told = reply.retry_after.as_deref().and_then(|header| {
-        seconds(header).or_else(|| until(header, reply.date.as_deref(), now))
-    });
+    let told = reply
+        .retry_after
+        .as_deref()
+        .and_then(|header| seconds(header).or_else(|| until(header, reply.date.as_deref(), now)));
     let body = reply.body.as_deref().unwrap_or_default();
     told.or_else(|| wire::wait(body)).unwrap_or(DEFAULT_WAIT).clamp(SHORTEST_WAIT, LONGEST_WAIT)
 }

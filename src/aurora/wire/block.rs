@@ -197,5 +197,9 @@ pub(super) fn finite(text: &str) -> Option<f64> {
 /// JSON that may have been wrapped in a JSON string once more.
 fn unquoted(raw: &RawValue) -> Option<Cow<'_, str>> {
     let json = raw.get();
-    if json.starts_with('"') { String::deserialize(raw).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(json)) }
+    if json.starts_with('"') {
+        String::deserialize(raw).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(json))
+    }
 }

@@ -28,8 +28,7 @@ pub(in crate::aurora) fn project(
 
 /// Reads a page of projects. An entry without an id cannot be referred to and is left out.
 pub(in crate::aurora) fn projects(body: &[u8], tenant: &TenantId) -> Result<Vec<Project>, Unreadable> {
-    let entries =
-        answer(body)?.wrapped_list("projects", |entry| Some(read(&entry, tenant, id(&entry)?)))?;
+    let entries = answer(body)?.wrapped_list("projects", |entry| Some(read(&entry, tenant, id(&entry)?)))?;
     Ok(with_ids("projects", entries))
 }
 

@@ -66,10 +66,9 @@ fn array(array: &Block<'_>) -> SolarArray {
         ground_mounted: array.flag("ground_mounted"),
         module: array.block("module").map(|it| module(&it)),
         dc_optimizer: array.block("dc_optimizer").map(|it| component(&it)),
-        microinverter: array.block("microinverter").map(|it| ArrayMicroinverter {
-            component: component(&it),
-            rated_power: it.watts("rated_power"),
-        }),
+        microinverter: array
+            .block("microinverter")
+            .map(|it| ArrayMicroinverter { component: component(&it), rated_power: it.watts("rated_power") }),
         string_inverter_index: array.block("string_inverter").and_then(|it| it.whole("index")),
         shading: array.block("shading").and_then(|it| shading(&it)),
     }

@@ -5,10 +5,11 @@ use jiff::Timestamp;
 /// `2023-07-29 04:30:46 UTC`, or ISO 8601 with `Z` or an offset. A time without a zone could be any and is none.
 pub(super) fn parse_time(text: &str) -> Option<Timestamp> {
     let text = text.trim();
-    let zoned = ["UTC", "GMT", "utc", "gmt"]
-        .iter()
-        .find_map(|zone| text.strip_suffix(zone))
-        .map(|local| format!("{}Z", local.trim_end()));
+    let zoned = match text.rsplit_once(' ') {
+        Some((local, "UTC" | "GMT" | "Z")) => Some(format!("{local}Z")),
+        Some((local, offset)) if offset.starts_with(['+', '-']) => Some(format!("{local}{offset}")),
+        _ => text.strip_suffix("UTC").map(|local| format!("{local}Z")),
+    };
     zoned.as_deref().unwrap_or(text).parse().ok()
 }
 
@@ -34,7 +35,8 @@ mod tests {
 
     #[test]
     fn what_is_no_moment_is_none() {
-        for text in ["", "UTC", "soon", "2023-07-29", "2023-07-29T04:30:46", "2023-13-01 00:00:00 UTC", "17"] {
+        for text in ["", "UTC", "soon", "2023-07-29", "2023-07-29T04:30:46", "2023-13-01 00:00:00 UTC", "17"]
+        {
             assert_eq!(parse_time(text), None, "{text:?}");
         }
     }

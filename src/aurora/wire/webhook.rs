@@ -25,11 +25,12 @@ pub(in crate::aurora) fn webhook(body: &[u8]) -> Result<Webhook, Unreadable> {
 pub(in crate::aurora) fn webhooks(body: &[u8]) -> Result<Vec<Webhook>, Unreadable> {
     let answer = answer(body)?;
     let list = MANY.into_iter().find_map(|name| {
-        answer.wrapped_list(name, |it| {
-            let inner = ONE.into_iter().find_map(|name| it.block(name));
-            read(inner.as_ref().unwrap_or(&it))
-        })
-        .ok()
+        answer
+            .wrapped_list(name, |it| {
+                let inner = ONE.into_iter().find_map(|name| it.block(name));
+                read(inner.as_ref().unwrap_or(&it))
+            })
+            .ok()
     });
     list.map(|it| it.into_iter().flatten().collect()).ok_or(Unreadable("the list of webhooks is missing"))
 }

@@ -47,10 +47,7 @@ pub(super) fn project_type(text: &str) -> ProjectType {
 
 /// The word without its case and without what joins its parts.
 fn bare(text: &str) -> String {
-    text.chars()
-        .filter(|c| !matches!(c, ' ' | '_' | '-'))
-        .map(|c| c.to_ascii_lowercase())
-        .collect()
+    text.chars().filter(|c| !matches!(c, ' ' | '_' | '-')).map(|c| c.to_ascii_lowercase()).collect()
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{super::Pruned, row};
 use crate::domain::{Fingerprint, Seq, TenantId, fingerprint::Fingerprinter};
 
-/// Rows per transaction: a few milliseconds' work, so that deliveries are not kept waiting.
-const BATCH: i64 = 500;
+/// Rows of a kind per transaction: some ten milliseconds of work, so that deliveries are not kept waiting.
+const BATCH: i64 = 100;
 
 /// What one transaction threw away.
 #[derive(Debug, Default)]
