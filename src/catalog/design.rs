@@ -34,7 +34,11 @@ impl Catalog {
     ///
     /// # Errors
     /// When Aurora cannot be asked and nothing usable is in memory.
-    pub async fn designs_of(&self, key: &ProjectKey, usage: &Usage) -> Result<Fetched<Vec<Arc<Design>>>, Error> {
+    pub async fn designs_of(
+        &self,
+        key: &ProjectKey,
+        usage: &Usage,
+    ) -> Result<Fetched<Vec<Arc<Design>>>, Error> {
         let (aurora, meter) = (self.0.aurora.clone(), usage.meter().clone());
         let fetch = || {
             let (aurora, key, meter) = (aurora.clone(), key.clone(), meter.clone());

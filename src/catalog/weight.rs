@@ -45,14 +45,14 @@ impl Weigh for Project {
         ];
         let location = self.location.as_ref().map_or(0, |location| {
             let parts = location.components.as_ref().map_or(0, |it| {
-                [&it.street_address, &it.city, &it.region, &it.postal_code, &it.country].map(text).iter().sum()
+                [&it.street_address, &it.city, &it.region, &it.postal_code, &it.country]
+                    .map(text)
+                    .iter()
+                    .sum()
             });
             text(&location.property_address) + parts
         });
-        size_of::<Self>()
-            + fields.map(text).iter().sum::<usize>()
-            + location
-            + owned(&self.tags, String::len)
+        size_of::<Self>() + fields.map(text).iter().sum::<usize>() + location + owned(&self.tags, String::len)
     }
 }
 

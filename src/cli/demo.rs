@@ -38,9 +38,9 @@ pub(super) fn run(file: &ConfigFile) -> anyhow::Result<()> {
 
 async fn demonstrate(mut config: Config) -> anyhow::Result<()> {
     let stop = lifecycle::stop_on_signal()?;
-    let sandbox = Sandbox::start(sandbox::settings(&config)).await.with_context(|| {
-        format!("the sandbox cannot have the address {}", config.sandbox.listen)
-    })?;
+    let sandbox = Sandbox::start(sandbox::settings(&config))
+        .await
+        .with_context(|| format!("the sandbox cannot have the address {}", config.sandbox.listen))?;
     let key = format!("demo-{}", random_text());
     let tenant = sandbox::first_tenant(&config).context("sandbox.tenants names no tenant")?;
     lead_to_the_sandbox(&mut config, &sandbox, &key, &tenant)?;

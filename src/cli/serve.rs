@@ -1,12 +1,6 @@
 //! `heliograph serve`: the gateway, until it is asked to stop.
 
-use crate::{
-    app::App,
-    cli::ConfigFile,
-    clock::Clock,
-    config::Config,
-    lifecycle,
-};
+use crate::{app::App, cli::ConfigFile, clock::Clock, config::Config, lifecycle};
 
 /// Runs it.
 pub(super) fn run(file: &ConfigFile) -> anyhow::Result<()> {

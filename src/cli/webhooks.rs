@@ -23,7 +23,9 @@ pub(super) fn run(command: &Webhooks) -> anyhow::Result<()> {
             Webhooks::List(_) => {
                 let webhooks = aurora.webhooks().await.context("Aurora did not list the webhooks")?;
                 if webhooks.is_empty() {
-                    println!("Aurora holds no webhook for this application: run `heliograph webhooks ensure`");
+                    println!(
+                        "Aurora holds no webhook for this application: run `heliograph webhooks ensure`"
+                    );
                 }
                 for it in webhooks {
                     println!(

@@ -27,7 +27,11 @@ impl AdminQuery {
         let aside = aside.map_err(|error: journal::Error| error::store(&error))?;
         Ok(SetAsideDeliveries {
             total: i32::try_from(aside.total).unwrap_or(i32::MAX),
-            newest: aside.newest.into_iter().map(|waiting| SetAsideDelivery::from(waiting.delivery)).collect(),
+            newest: aside
+                .newest
+                .into_iter()
+                .map(|waiting| SetAsideDelivery::from(waiting.delivery))
+                .collect(),
         })
     }
 }

@@ -75,13 +75,7 @@ impl Asked {
     /// A request of a viewer.
     #[must_use]
     pub fn new(viewer: Viewer, parts: Arc<Parts>) -> Self {
-        Self {
-            viewer,
-            usage: Arc::default(),
-            parts,
-            loaders: OnceLock::new(),
-            concerned: Mutex::default(),
-        }
+        Self { viewer, usage: Arc::default(), parts, loaders: OnceLock::new(), concerned: Mutex::default() }
     }
 
     /// The loaders of this request; made when first needed, which a cached answer does not.
@@ -151,7 +145,10 @@ impl Asked {
         if self.viewer.may(scope) {
             return Ok(());
         }
-        Err(Failure::new(Code::Forbidden, format!("this needs a credential with the scope \"{}\"", scope.name())))
+        Err(Failure::new(
+            Code::Forbidden,
+            format!("this needs a credential with the scope \"{}\"", scope.name()),
+        ))
     }
 }
 

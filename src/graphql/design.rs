@@ -25,7 +25,9 @@ impl DesignQuery {
     async fn design(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Aurora's id of the tenant. May be left out where the credential reaches only one.")]
+        #[graphql(
+            desc = "Aurora's id of the tenant. May be left out where the credential reaches only one."
+        )]
         tenant_id: Option<ID>,
         #[graphql(desc = "Aurora's id of the design.")] design_id: ID,
     ) -> Fallible<Design> {

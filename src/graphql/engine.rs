@@ -229,7 +229,10 @@ fn may(viewer: &Viewer, kind: Kind) -> Result<(), Failure> {
     if viewer.may(needed) {
         return Ok(());
     }
-    Err(Failure::new(Code::Forbidden, format!("this needs a credential with the scope \"{}\"", needed.name())))
+    Err(Failure::new(
+        Code::Forbidden,
+        format!("this needs a credential with the scope \"{}\"", needed.name()),
+    ))
 }
 
 fn kind_of(document: &ExecutableDocument, name: Option<&str>) -> Result<Kind, Failure> {

@@ -152,14 +152,16 @@ impl From<Failure> for async_graphql::Error {
 pub fn public(what: &str, error: &catalog::Error) -> Failure {
     match error {
         catalog::Error::Aurora(error) => upstream(what, error),
-        catalog::Error::Overtaken => {
-            Failure::new(Code::UpstreamUnavailable, format!("the {what} changed again and again while it was read"))
-        }
+        catalog::Error::Overtaken => Failure::new(
+            Code::UpstreamUnavailable,
+            format!("the {what} changed again and again while it was read"),
+        ),
         catalog::Error::Conflict => {
             Failure::new(Code::IdempotencyConflict, "this key was used before with another input")
         }
         catalog::Error::Unsettled => {
-            let message = "an earlier call with this key may or may not have made the project; look in Aurora";
+            let message =
+                "an earlier call with this key may or may not have made the project; look in Aurora";
             Failure::new(Code::OutcomeUnknown, message)
         }
         catalog::Error::Store(_) => internal("the gateway's store does not answer"),
@@ -170,11 +172,13 @@ pub fn public(what: &str, error: &catalog::Error) -> Failure {
 fn upstream(what: &str, error: &Upstream) -> Failure {
     match error {
         Upstream::NotFound => not_found(what),
-        Upstream::NotConnected { reason } => {
-            Failure::new(Code::TenantNotConnected, format!("the gateway has no key for this tenant: {reason}"))
-        }
+        Upstream::NotConnected { reason } => Failure::new(
+            Code::TenantNotConnected,
+            format!("the gateway has no key for this tenant: {reason}"),
+        ),
         Upstream::Forbidden => {
-            let message = format!("Aurora does not let the gateway's key have this {what}: a scope may be missing");
+            let message =
+                format!("Aurora does not let the gateway's key have this {what}: a scope may be missing");
             Failure::new(Code::UpstreamForbidden, message)
         }
         Upstream::Rejected { status, messages } => {
@@ -191,9 +195,10 @@ fn upstream(what: &str, error: &Upstream) -> Failure {
         Upstream::InvalidResponse(_) => {
             Failure::new(Code::UpstreamInvalidResponse, "Aurora's answer could not be understood")
         }
-        Upstream::OutcomeUnknown(_) => {
-            Failure::new(Code::OutcomeUnknown, "whether Aurora made the project is not known; look there first")
-        }
+        Upstream::OutcomeUnknown(_) => Failure::new(
+            Code::OutcomeUnknown,
+            "whether Aurora made the project is not known; look there first",
+        ),
     }
 }
 

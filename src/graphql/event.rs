@@ -13,7 +13,7 @@ use super::{
     error::{self, Code, Failure},
     global_id::GlobalId,
     project::{self, Project},
-    scalar::{Id, Cursor, DateTime},
+    scalar::{Cursor, DateTime, Id},
     summary::DesignSummary,
 };
 use crate::{
@@ -32,7 +32,9 @@ impl EventQuery {
     async fn events(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Aurora's id of the tenant. May be left out where the credential reaches only one.")]
+        #[graphql(
+            desc = "Aurora's id of the tenant. May be left out where the credential reaches only one."
+        )]
         tenant_id: Option<ID>,
         #[graphql(desc = "Only events of these types.")] types: Option<Vec<EventType>>,
         #[graphql(desc = "How many at the most: 20 unless given, 100 at the most.")] first: Option<i32>,
@@ -65,7 +67,9 @@ impl EventSubscription {
     async fn design_completed(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Aurora's id of the tenant. May be left out where the credential reaches only one.")]
+        #[graphql(
+            desc = "Aurora's id of the tenant. May be left out where the credential reaches only one."
+        )]
         tenant_id: Option<ID>,
         #[graphql(desc = "Only designs of this project.")] project_id: Option<ID>,
         #[graphql(desc = "Only this design.")] design_id: Option<ID>,
@@ -88,7 +92,9 @@ impl EventSubscription {
     async fn events(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Aurora's id of the tenant. May be left out where the credential reaches only one.")]
+        #[graphql(
+            desc = "Aurora's id of the tenant. May be left out where the credential reaches only one."
+        )]
         tenant_id: Option<ID>,
         #[graphql(desc = "Only events of these types.")] types: Option<Vec<EventType>>,
         #[graphql(desc = "The cursor of the last event that was seen.")] after: Option<Cursor>,

@@ -39,10 +39,8 @@ pub(super) fn merge_mutations(document: &mut ExecutableDocument) {
 /// How deep fragments at the root are opened. Deeper ones, and circles, are left for validation.
 const MOST_NESTED: usize = 8;
 
-type Fragments = std::collections::HashMap<
-    Name,
-    Positioned<async_graphql::parser::types::FragmentDefinition>,
->;
+type Fragments =
+    std::collections::HashMap<Name, Positioned<async_graphql::parser::types::FragmentDefinition>>;
 
 fn flatten(
     set: &SelectionSet,

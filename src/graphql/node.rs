@@ -8,7 +8,10 @@ use super::{
     context::Reach,
     design::{self, Design},
     error::{Code, Failure},
-    event::{self, AgreementStatusChangedEvent, DesignCompletedEvent, Event, OtherEvent, ProjectChangedEvent, ProjectCreatedEvent},
+    event::{
+        self, AgreementStatusChangedEvent, DesignCompletedEvent, Event, OtherEvent, ProjectChangedEvent,
+        ProjectCreatedEvent,
+    },
     global_id::GlobalId,
     project::{self, Project},
     summary::DesignSummary,
@@ -85,7 +88,8 @@ impl From<Event> for Node {
 }
 
 async fn load(ctx: &Context<'_>, id: &ID) -> Fallible<Node> {
-    let opened = GlobalId::open(id.as_str()).map_err(|_| Failure::new(Code::BadUserInput, "id is no id of this schema"));
+    let opened = GlobalId::open(id.as_str())
+        .map_err(|_| Failure::new(Code::BadUserInput, "id is no id of this schema"));
     let global = match opened.and_then(|global| ctx.asked().sees(global.tenant()).map(|()| global)) {
         Ok(global) => global,
         Err(failure) => return Some(Err(failure.into())),
@@ -94,7 +98,9 @@ async fn load(ctx: &Context<'_>, id: &ID) -> Fallible<Node> {
         GlobalId::Tenant(tenant) => Some(Ok(Node::Tenant(Tenant(tenant)))),
         GlobalId::Project(key) => project::load(ctx, key).await.map(|read| read.map(Node::Project)),
         GlobalId::Design(key) => design::load(ctx, key).await.map(|read| read.map(Node::Design)),
-        GlobalId::Summary(key) => DesignSummary::load(ctx, key).await.map(|read| read.map(Node::DesignSummary)),
+        GlobalId::Summary(key) => {
+            DesignSummary::load(ctx, key).await.map(|read| read.map(Node::DesignSummary))
+        }
         GlobalId::Event(tenant, seq) => {
             Some(event::load(ctx, tenant, seq).await.map(Into::into).map_err(Into::into))
         }

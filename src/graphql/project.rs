@@ -28,7 +28,9 @@ impl ProjectQuery {
     async fn project(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Aurora's id of the tenant. May be left out where the credential reaches only one.")]
+        #[graphql(
+            desc = "Aurora's id of the tenant. May be left out where the credential reaches only one."
+        )]
         tenant_id: Option<ID>,
         #[graphql(desc = "Aurora's id of the project.")] project_id: ID,
     ) -> Fallible<Project> {
@@ -43,7 +45,9 @@ impl ProjectQuery {
     async fn project_by_external_provider_id(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Aurora's id of the tenant. May be left out where the credential reaches only one.")]
+        #[graphql(
+            desc = "Aurora's id of the tenant. May be left out where the credential reaches only one."
+        )]
         tenant_id: Option<ID>,
         #[graphql(desc = "The CRM's own id, as it was given when the project was created.")]
         external_provider_id: String,
@@ -65,7 +69,9 @@ impl ProjectQuery {
     async fn projects(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Aurora's id of the tenant. May be left out where the credential reaches only one.")]
+        #[graphql(
+            desc = "Aurora's id of the tenant. May be left out where the credential reaches only one."
+        )]
         tenant_id: Option<ID>,
         #[graphql(desc = "How many at the most: 20 unless given, 100 at the most.")] first: Option<i32>,
         #[graphql(desc = "The `endCursor` of the page before.")] after: Option<String>,

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use async_graphql::{
-    ContextSelectionSet, Enum, ID, InputType, InputValueError, InputValueResult, OutputType, Positioned, Scalar, ScalarType,
-    ServerResult, Value, parser::types::Field, registry::Registry,
+    ContextSelectionSet, Enum, ID, InputType, InputValueError, InputValueResult, OutputType, Positioned,
+    Scalar, ScalarType, ServerResult, Value, parser::types::Field, registry::Registry,
 };
 use jiff::Timestamp;
 
@@ -66,7 +66,11 @@ impl OutputType for Id<'_> {
         <ID as OutputType>::create_type_info(registry)
     }
 
-    async fn resolve(&self, _ctx: &ContextSelectionSet<'_>, _field: &Positioned<Field>) -> ServerResult<Value> {
+    async fn resolve(
+        &self,
+        _ctx: &ContextSelectionSet<'_>,
+        _field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
         Ok(Value::from(self.0))
     }
 }
@@ -189,7 +193,11 @@ impl OutputType for Numbers<'_> {
         <Vec<f64> as OutputType>::create_type_info(registry)
     }
 
-    async fn resolve(&self, _ctx: &ContextSelectionSet<'_>, _field: &Positioned<Field>) -> ServerResult<Value> {
+    async fn resolve(
+        &self,
+        _ctx: &ContextSelectionSet<'_>,
+        _field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
         Ok(Value::List(self.list.iter().map(|number| Value::from((self.convert)(*number))).collect()))
     }
 }

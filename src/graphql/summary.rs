@@ -10,7 +10,7 @@ use super::{
     design, error,
     global_id::GlobalId,
     project::{self, Project},
-    scalar::{Id, DateTime, EnergyUnit, Numbers, PowerUnit, RatioUnit},
+    scalar::{DateTime, EnergyUnit, Id, Numbers, PowerUnit, RatioUnit},
 };
 use crate::domain::{DesignKey, Fetched, ProjectKey, Summary, summary as plain};
 
@@ -25,7 +25,9 @@ impl SummaryQuery {
     async fn design_summary(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Aurora's id of the tenant. May be left out where the credential reaches only one.")]
+        #[graphql(
+            desc = "Aurora's id of the tenant. May be left out where the credential reaches only one."
+        )]
         tenant_id: Option<ID>,
         #[graphql(desc = "Aurora's id of the design.")] design_id: ID,
     ) -> Fallible<DesignSummary> {
@@ -492,7 +494,8 @@ impl EnergyProduction<'_> {
     /// AC energy in the first year, in kilowatt-hours unless `unit` says otherwise.
     async fn annual(
         &self,
-        #[graphql(default_with = "EnergyUnit::KilowattHour", desc = "The unit of the answer.")] unit: EnergyUnit,
+        #[graphql(default_with = "EnergyUnit::KilowattHour", desc = "The unit of the answer.")]
+        unit: EnergyUnit,
     ) -> Option<f64> {
         self.0.annual.map(|it| unit.of(it))
     }
@@ -514,7 +517,8 @@ impl EnergyProduction<'_> {
     /// AC energy from January to December: twelve numbers, in kilowatt-hours unless `unit` says otherwise.
     async fn monthly(
         &self,
-        #[graphql(default_with = "EnergyUnit::KilowattHour", desc = "The unit of the answer.")] unit: EnergyUnit,
+        #[graphql(default_with = "EnergyUnit::KilowattHour", desc = "The unit of the answer.")]
+        unit: EnergyUnit,
     ) -> Option<Numbers<'_>> {
         energies(self.0.monthly.as_deref(), unit)
     }
@@ -523,7 +527,8 @@ impl EnergyProduction<'_> {
     /// seldom gives it.
     async fn hourly(
         &self,
-        #[graphql(default_with = "EnergyUnit::KilowattHour", desc = "The unit of the answer.")] unit: EnergyUnit,
+        #[graphql(default_with = "EnergyUnit::KilowattHour", desc = "The unit of the answer.")]
+        unit: EnergyUnit,
     ) -> Option<Numbers<'_>> {
         energies(self.0.hourly.as_deref(), unit)
     }

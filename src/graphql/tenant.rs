@@ -21,7 +21,9 @@ impl TenantQuery {
     async fn tenant(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Aurora's id of the tenant. May be left out where the credential reaches only one.")]
+        #[graphql(
+            desc = "Aurora's id of the tenant. May be left out where the credential reaches only one."
+        )]
         tenant_id: Option<ID>,
     ) -> Fallible<Tenant> {
         Some(ctx.asked().tenant(tenant_id.as_ref()).map(Tenant).map_err(Into::into))

@@ -42,9 +42,9 @@ fn respond(answer: &Answer) -> Response {
         Answer::Repeat => (StatusCode::OK, "known\n").into_response(),
         Answer::Aside => (StatusCode::OK, "kept aside: it names no tenant\n").into_response(),
         Answer::Unauthenticated => StatusCode::UNAUTHORIZED.into_response(),
-        Answer::Invalid(reason) => (StatusCode::BAD_REQUEST, Body::from(format!("{reason}\n"))).into_response(),
-        Answer::Unavailable => {
-            (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, TRY_AGAIN)]).into_response()
+        Answer::Invalid(reason) => {
+            (StatusCode::BAD_REQUEST, Body::from(format!("{reason}\n"))).into_response()
         }
+        Answer::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, TRY_AGAIN)]).into_response(),
     }
 }

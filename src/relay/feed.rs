@@ -48,14 +48,8 @@ impl Feed {
     ) -> impl Stream<Item = Result<Arc<Event>, Error>> + Send + 'static + use<> {
         let heads = self.journal.heads();
         let at = after.unwrap_or_else(|| heads.borrow().events);
-        let reader = Reader {
-            journal: Arc::clone(&self.journal),
-            heads,
-            tenant,
-            filter,
-            at,
-            ready: VecDeque::new(),
-        };
+        let reader =
+            Reader { journal: Arc::clone(&self.journal), heads, tenant, filter, at, ready: VecDeque::new() };
         futures_util::stream::unfold(Some(reader), |reader| async move {
             let mut reader = reader?;
             match reader.next().await {

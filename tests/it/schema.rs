@@ -96,15 +96,19 @@ fn compare(name: &str, ours: &ExtendedType, wanted: &ExtendedType, missing: &mut
         }
         (Kind::InputObject(ours), Kind::InputObject(wanted)) => {
             for (field, wanted) in &wanted.fields {
-                let same = ours.fields.get(field).is_some_and(|it| {
-                    it.ty == wanted.ty && it.default_value == wanted.default_value
-                });
+                let same = ours
+                    .fields
+                    .get(field)
+                    .is_some_and(|it| it.ty == wanted.ty && it.default_value == wanted.default_value);
                 if !same {
                     missing.push(format!("{name}.{field}: {}", wanted.ty));
                 }
             }
             // A further input field must not be required: older clients do not send it.
-            let demanded = ours.fields.iter().filter(|(field, it)| it.is_required() && !wanted.fields.contains_key(*field));
+            let demanded = ours
+                .fields
+                .iter()
+                .filter(|(field, it)| it.is_required() && !wanted.fields.contains_key(*field));
             missing.extend(demanded.map(|(field, _)| format!("{name}.{field} is newly required")));
         }
         (Kind::Object(ours), Kind::Object(wanted)) => {

@@ -27,13 +27,36 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "domain", "clock", "telemetry", "sqlite", "cache", "store", "journal", "aurora", "catalog", "intake",
-            "relay", "graphql", "http", "config",
+            "domain",
+            "clock",
+            "telemetry",
+            "sqlite",
+            "cache",
+            "store",
+            "journal",
+            "aurora",
+            "catalog",
+            "intake",
+            "relay",
+            "graphql",
+            "http",
+            "config",
         ],
     ),
     (
         "cli",
-        &["app", "config", "sandbox", "graphql", "lifecycle", "clock", "domain", "http", "telemetry", "aurora"],
+        &[
+            "app",
+            "config",
+            "sandbox",
+            "graphql",
+            "lifecycle",
+            "clock",
+            "domain",
+            "http",
+            "telemetry",
+            "aurora",
+        ],
     ),
 ];
 
@@ -90,7 +113,8 @@ fn is_for_tests(name: &str) -> bool {
 fn uses(code: &str) -> Vec<String> {
     let mut found = Vec::new();
     for after in code.split("crate::").skip(1) {
-        let word = |text: &str| text.chars().take_while(|it| it.is_alphanumeric() || *it == '_').collect::<String>();
+        let word =
+            |text: &str| text.chars().take_while(|it| it.is_alphanumeric() || *it == '_').collect::<String>();
         let Some(group) = after.strip_prefix('{') else {
             found.push(word(after));
             continue;
@@ -126,7 +150,8 @@ fn modules_use_only_whom_they_may() {
             wrong.push(format!("{module} has no row"));
             continue;
         };
-        let used = uses(&code(&text)).into_iter().filter(|it| *it != module && arrows.contains_key(it.as_str()));
+        let used =
+            uses(&code(&text)).into_iter().filter(|it| *it != module && arrows.contains_key(it.as_str()));
         wrong.extend(used.filter(|it| !may.contains(&it.as_str())).map(|it| format!("{name} uses {it}")));
     }
     assert!(wrong.is_empty(), "against the arrows: {wrong:#?}");
@@ -149,7 +174,9 @@ fn crates_are_named_only_at_home() {
 }
 
 fn names(code: &str, path: &str) -> bool {
-    let own = |before: &str| before.ends_with("::") || before.ends_with(|it: char| it.is_alphanumeric() || it == '_');
+    let own = |before: &str| {
+        before.ends_with("::") || before.ends_with(|it: char| it.is_alphanumeric() || it == '_')
+    };
     let mut rest = code;
     while let Some(at) = rest.find(path) {
         if !own(&rest[..at]) {
@@ -163,7 +190,8 @@ fn names(code: &str, path: &str) -> bool {
 #[test]
 fn every_error_code_has_its_page_and_every_page_its_code() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/errors");
-    let mut codes: Vec<_> = heliograph::graphql::Code::ALL.iter().map(|code| code.text().to_owned()).collect();
+    let mut codes: Vec<_> =
+        heliograph::graphql::Code::ALL.iter().map(|code| code.text().to_owned()).collect();
     let mut pages: Vec<_> = fs::read_dir(&folder)
         .unwrap()
         .map(|it| it.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())

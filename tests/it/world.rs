@@ -6,7 +6,7 @@ mod subscriber;
 use std::{future::Future, sync::Arc, time::Duration};
 
 use heliograph::{
-    app::App,
+    app::{self, App},
     clock::Clock,
     config::Config,
     sandbox::{self, Handle, Sandbox},
@@ -66,7 +66,8 @@ impl World {
             ..sandbox::Config::default()
         };
         adjust(&mut config);
-        let (application_id, application_key) = (config.application_id.clone(), config.application_key.clone());
+        let (application_id, application_key) =
+            (config.application_id.clone(), config.application_key.clone());
         let sandbox = Sandbox::start(config).await.unwrap();
         let store = Arc::new(tempfile::tempdir().unwrap());
         let mut all = usual(&sandbox, &store, &application_id, &application_key);
@@ -158,6 +159,46 @@ impl World {
         Subscriber::open(&self.url("/graphql"), key, query, variables).await
     }
 
+    /// The same where events may come at once.
+    pub async fn subscribe_eager(&self, key: &str, query: &str, variables: Value) -> Subscriber {
+        Subscriber::begin(&self.url("/graphql"), key, query, variables).await
+    }
+
+    /// The same where it will be refused.
+    pub async fn subscribe_refused(&self, key: &str, query: &str) -> Subscriber {
+        self.subscribe_eager(key, query, json!({})).await
+    }
+
+    /// Registers the webhooks at Aurora, as `heliograph webhooks ensure` does.
+    pub async fn register_webhooks(&self) {
+        let mut settings = self.settings.clone();
+        settings.push(("HELIOGRAPH_SERVER__PUBLIC_URL".to_owned(), self.url("/")));
+        let config = Config::load(None, settings).unwrap();
+        let aurora = app::aurora(&config, self.clock.clone()).unwrap();
+        app::registration::ensure(&aurora, &app::webhook_target(&config).unwrap()).await.unwrap();
+    }
+
+    /// The ids of all announced events, oldest first, read page by page.
+    pub async fn all_announced(&self) -> Vec<String> {
+        let query = "query($after: String) { events(first: 100, after: $after) { nodes { id } pageInfo { hasNextPage endCursor } } }";
+        let (mut all, mut after) = (Vec::new(), Value::Null);
+        loop {
+            let answer = self.ask(KEY, query, json!({ "after": after })).await.sound();
+            let nodes = answer["events"]["nodes"].as_array().unwrap().clone();
+            all.extend(nodes.iter().map(|node| node["id"].as_str().unwrap().to_owned()));
+            after = answer["events"]["pageInfo"]["endCursor"].clone();
+            if answer["events"]["pageInfo"]["hasNextPage"] == false {
+                return all;
+            }
+        }
+    }
+
+    /// Waits until so many events are announced, where they are more than a page.
+    pub async fn announced_become_by_pages(&self, count: usize) {
+        self.eventually(&format!("{count} events"), || async { self.all_announced().await.len() == count })
+            .await;
+    }
+
     /// The ids of the announced events, oldest first.
     pub async fn announced(&self) -> Vec<String> {
         let answer = self.query("{ events(first: 100) { nodes { id } } }").await;
@@ -167,8 +208,10 @@ impl World {
 
     /// Waits until so many events are announced, and says if there are ever more.
     pub async fn announced_become(&self, count: usize) {
-        self.eventually(&format!("{count} events announced"), || async { self.announced().await.len() >= count })
-            .await;
+        self.eventually(&format!("{count} events announced"), || async {
+            self.announced().await.len() >= count
+        })
+        .await;
         assert_eq!(self.announced().await.len(), count);
     }
 

@@ -104,7 +104,7 @@ async fn a_tenants_own_key_is_used_alone_and_never_renewed() {
     let double = Double::with_keys(|_| answer(401, "")).await;
     let aurora = client(own_key(&double));
     assert!(matches!(ask(&aurora).await, Err(Error::Forbidden)));
-    aurora.offer_session_token(&tenant(), "st-1".into()).await;
+    aurora.offer_session_token(&tenant(), "st-1".into());
     assert_eq!(aurora.connect(&tenant(), "st-1".into()).await.unwrap(), None);
     let seen = double.seen();
     assert_eq!(seen.len(), 1);
@@ -137,7 +137,7 @@ async fn where_a_session_token_is_required_nothing_is_tried_without() {
     let refused = ask(&aurora).await;
     assert!(matches!(refused, Err(Error::NotConnected { reason: NotConnected::SessionTokenRequired })));
     assert_eq!(double.exchanges(), 0);
-    aurora.offer_session_token(&tenant(), "st 1&x".into()).await;
+    aurora.offer_session_token(&tenant(), "st 1&x".into());
     assert!(ask(&aurora).await.is_ok());
     assert_eq!(double.seen()[0].query, "session_token=st+1%26x");
 }
@@ -146,8 +146,8 @@ async fn where_a_session_token_is_required_nothing_is_tried_without() {
 async fn a_session_token_is_sent_once_however_often_it_comes() {
     let double = Double::with_keys(|_| empty_design()).await;
     let aurora = client(config(&double));
-    aurora.offer_session_token(&tenant(), "st-1".into()).await;
-    aurora.offer_session_token(&tenant(), "st-1".into()).await;
+    aurora.offer_session_token(&tenant(), "st-1".into());
+    aurora.offer_session_token(&tenant(), "st-1".into());
     ask(&aurora).await.unwrap();
     let again = aurora.connect(&tenant(), "st-1".into()).await;
     assert!(matches!(again, Err(Error::NotConnected { reason: NotConnected::SessionTokenUsed })));
@@ -165,8 +165,8 @@ async fn a_token_that_comes_for_a_young_key_is_kept_for_its_renewal() {
     .await;
     let aurora = client(config(&double));
     ask(&aurora).await.unwrap();
-    aurora.offer_session_token(&tenant(), "older".into()).await;
-    aurora.offer_session_token(&tenant(), "spare".into()).await;
+    aurora.offer_session_token(&tenant(), "older".into());
+    aurora.offer_session_token(&tenant(), "spare".into());
     ask(&aurora).await.unwrap();
     assert_eq!(double.exchanges(), 1);
     revoked.store(true, Ordering::SeqCst);
@@ -182,7 +182,7 @@ async fn a_token_that_comes_for_an_old_key_is_exchanged_while_the_old_key_serves
     let aurora = Aurora::try_new(config(&double), clock.clone()).unwrap();
     ask(&aurora).await.unwrap();
     clock.advance(7 * HOUR);
-    aurora.offer_session_token(&tenant(), "st-1".into()).await;
+    aurora.offer_session_token(&tenant(), "st-1".into());
     while double.seen().last().unwrap().bearer != "tk-2" {
         ask(&aurora).await.unwrap();
     }

@@ -16,8 +16,17 @@ pub struct Subscriber(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Subscriber {
     /// Connects, presents the key, and subscribes. A ping that is answered after the subscription was sent shows that
-    /// the gateway has read it.
+    /// the gateway has accepted it.
     pub async fn open(url: &str, key: &str, query: &str, variables: Value) -> Self {
+        let mut this = Self::begin(url, key, query, variables).await;
+        this.send(json!({ "type": "ping" })).await;
+        let message = this.message().await;
+        assert_eq!(message["type"], "pong", "before anything happened: {message}");
+        this
+    }
+
+    /// Connects, presents the key, and subscribes, without waiting.
+    pub async fn begin(url: &str, key: &str, query: &str, variables: Value) -> Self {
         let mut request = url.replacen("http", "ws", 1).into_client_request().unwrap();
         let protocol = HeaderValue::from_static("graphql-transport-ws");
         request.headers_mut().insert("sec-websocket-protocol", protocol);
@@ -28,14 +37,7 @@ impl Subscriber {
         assert_eq!(this.message().await["type"], "connection_ack");
         let payload = json!({ "query": query, "variables": variables });
         this.send(json!({ "id": "1", "type": "subscribe", "payload": payload })).await;
-        this.send(json!({ "type": "ping" })).await;
-        loop {
-            let message = this.message().await;
-            match message["type"].as_str() {
-                Some("pong") => return this,
-                other => panic!("{other:?} before anything happened: {message}"),
-            }
-        }
+        this
     }
 
     async fn send(&mut self, message: Value) {
