@@ -36,7 +36,7 @@ async function startDemo(binary: string): Promise<Gateway> {
   const child = spawn(binary, ["demo"], {
     cwd: folder,
     env: {
-      ...process.env,
+      ...withoutSettings(process.env),
       HELIOGRAPH_SERVER__LISTEN: "127.0.0.1:0",
       HELIOGRAPH_SERVER__ADMIN_LISTEN: "127.0.0.1:0",
       HELIOGRAPH_SANDBOX__LISTEN: "127.0.0.1:0",
@@ -75,4 +75,10 @@ async function startDemo(binary: string): Promise<Gateway> {
     await close();
     throw new Error(`heliograph demo did not start. It said:\n${said}`, { cause });
   }
+}
+
+/** The environment without the gateway's settings: it refuses unknown ones, such as `HELIOGRAPH_BIN`. */
+function withoutSettings(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const others = Object.entries(environment).filter(([name]) => !name.startsWith("HELIOGRAPH_"));
+  return Object.fromEntries(others);
 }

@@ -1,0 +1,53 @@
+# What can be done with a checkout. `make` alone lists it.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+# What the pages are made of. Folders count too: theirs is the time that changes when a file goes.
+WEB_SOURCES := $(shell find web/src) $(wildcard web/*.html web/*.json web/vite.config.ts)
+WEB_INSTALLED := web/node_modules/.installed
+WEB_BUILT := web/dist/index.html
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build ## Build everything, then run gateway and Aurora sandbox on loopback
+	@exec $(TARGET)/release/heliograph demo
+
+.PHONY: test
+test: ## Install what the tests need, then run every check and test
+	@scripts/setup-tests.sh
+	@scripts/test.sh
+
+.PHONY: build
+build: web ## Build the pages and the release binary
+	cargo build --release --locked
+
+.PHONY: web
+web: $(WEB_BUILT) ## Build the pages that the binary embeds, if their sources changed
+
+.PHONY: schema
+schema: ## Rewrite schema.graphql from the code
+	cargo run --quiet --locked -- schema > schema.graphql.new
+	mv schema.graphql.new schema.graphql
+
+.PHONY: bench
+bench: ## Measure a cached summary against a plain handler with the same bytes
+	cargo bench --locked --bench cached_summary
+
+.PHONY: lint
+lint: ## Check formats, types and lints; run no test
+	@scripts/test.sh lint
+
+$(WEB_INSTALLED): web/package.json web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
+	@touch $@
+
+$(WEB_BUILT): $(WEB_INSTALLED) $(WEB_SOURCES)
+	cd web && npm run build
+	@touch $@

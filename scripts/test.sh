@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Every check and test, one section after the other, each with its duration. A failed section does not keep the
+# others from running; the exit code says whether all passed.
+#
+#   scripts/test.sh        all
+#   scripts/test.sh lint   formats, types and lints only
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# Called from make, this must not pass its flags on to the make below.
+unset MAKEFLAGS MAKELEVEL MFLAGS
+
+readonly what=${1:-all}
+target=$(mkdir -p "${CARGO_TARGET_DIR:-target}" && cd "${CARGO_TARGET_DIR:-target}" && pwd)
+readonly binary="$target/debug/heliograph"
+
+passed=()
+failed=()
+
+# section NAME COMMAND...: runs the command under a heading.
+section() {
+    local name=$1 began=$SECONDS
+    shift
+    printf '\n── %s\n   %s\n' "$name" "$*"
+    if "$@"; then
+        passed+=("$name")
+        printf '── %s: ok, %d s\n' "$name" $((SECONDS - began))
+    else
+        failed+=("$name")
+        printf '── %s: FAILED, %d s\n' "$name" $((SECONDS - began))
+    fi
+}
+
+web() {
+    npm --prefix web run --silent "$@"
+}
+
+browser() {
+    HELIOGRAPH_BIN=$binary npm --prefix web run --silent e2e
+}
+
+section "web: packages" make --no-print-directory web/node_modules/.installed
+section "web: format" web format:check
+section "web: types" web typecheck
+if [[ $what == all ]]; then
+    section "web: tests" web test
+    section "web: build" make --no-print-directory web
+fi
+section "rust: format" cargo fmt --check
+section "rust: lints" cargo clippy --all-targets --locked -- -D warnings
+if [[ $what == all ]]; then
+    section "rust: tests" cargo test --locked
+    section "rust: binary" cargo build --locked
+    section "docker" scripts/check-docker.sh "$binary"
+    section "browser" browser
+fi
+
+printf '\n%d sections passed, %d failed, %d s\n' "${#passed[@]}" "${#failed[@]}" "$SECONDS"
+if ((${#failed[@]} > 0)); then
+    printf '  failed: %s\n' "${failed[@]}" >&2
+    exit 1
+fi
