@@ -1,7 +1,7 @@
 //! The client: what the gateway can ask of Aurora, answered in domain values.
 //!
 //! [`Aurora`] is the handle; its methods stand with their noun, in `summary`, `design`, `project` and `webhook`.
-//! Each is a [`Call`](call::Call) that `credentials` find a key for and `transport` carries; `wire` reads what
+//! Each is a `Call` that `credentials` find a key for and `transport` carries; `wire` reads what
 //! comes back.
 //!
 //! Invariants: Aurora's words end in `wire`, the HTTP client in `transport`, secrets in `credentials`. A key is

@@ -86,6 +86,18 @@ async fn a_hundred_refusals_of_one_key_cost_one_renewal() {
 }
 
 #[tokio::test]
+async fn a_refusal_that_comes_late_does_not_cost_the_newer_key() {
+    let double = Double::with_keys(|_| empty_design()).await;
+    let (aurora, meter) = (client(config(&double)), Meter::default());
+    let credentials = &aurora.0.credentials;
+    let old = credentials.key(&tenant(), &meter).await.unwrap();
+    let new = credentials.renew(&tenant(), &old, &meter).await.unwrap();
+    let late = credentials.renew(&tenant(), &old, &meter).await.unwrap();
+    assert!(Arc::ptr_eq(&new, &late));
+    assert_eq!(double.exchanges(), 2);
+}
+
+#[tokio::test]
 async fn a_second_refusal_is_final() {
     let double = Double::with_keys(|_| answer(401, "")).await;
     assert!(matches!(ask(&client(config(&double))).await, Err(Error::Forbidden)));

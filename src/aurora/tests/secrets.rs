@@ -89,6 +89,9 @@ async fn nothing_secret_is_said_or_logged() {
         .with_max_level(tracing::Level::TRACE)
         .with_writer(captured.clone())
         .finish();
+    // With one subscriber alone, tracing lets the thread that meets a log line first decide for all whether anybody
+    // listens to it; other tests' threads do not listen. A second subscriber makes it ask both.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let listening = tracing::subscriber::set_default(subscriber);
     let said = everything_goes_wrong().await;
     drop(listening);
