@@ -161,7 +161,10 @@ impl Announced {
 
 /// Something that happened at Aurora, as this gateway heard of it.
 #[derive(Interface)]
-#[expect(clippy::duplicated_attributes, reason = "one `field` each; the lint mistakes their parts for repeats")]
+#[expect(
+    clippy::duplicated_attributes,
+    reason = "one `field` each; the lint mistakes their parts for repeats"
+)]
 #[graphql(
     field(name = "id", ty = "ID", desc = "The global id."),
     field(name = "cursor", ty = "Cursor", desc = "The place behind this event, for `after`."),

@@ -1,5 +1,7 @@
 //! The one integration test binary: the gateway through its outermost edges, against the sandbox.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod credentials;
 mod design;
 mod project;

@@ -119,7 +119,7 @@ async fn every_event_has_its_type_and_keeps_what_aurora_sent() {
         ("moon_landed", "crater=7&financing_id="),
     ] {
         assert_eq!(world.deliver(event, &format!("tenant_id={TENANT}&{query}")).await, 200);
-        world.eventually(event, || async { world.announced().await.len() > 0 }).await;
+        world.eventually(event, || async { !world.announced().await.is_empty() }).await;
     }
     world.announced_become(3).await;
     let answer = world

@@ -15,31 +15,32 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub use answer::Answer;
-pub use subscriber::Subscriber;
+pub(crate) use answer::Answer;
+pub(crate) use subscriber::Subscriber;
 
 /// The tenant that most tests live in, and another.
-pub const TENANT: &str = "tenant-demo";
-pub const OTHER: &str = "tenant-second";
+pub(crate) const TENANT: &str = "tenant-demo";
+pub(crate) const OTHER: &str = "tenant-second";
 
 /// Keys: of each tenant, of both, one that may only read, and the operator's.
-pub const KEY: &str = "key-of-the-first-tenant";
-pub const OTHER_KEY: &str = "key-of-the-second-tenant";
-pub const BOTH_KEY: &str = "key-of-both-tenants";
-pub const READ_KEY: &str = "key-that-may-only-read";
-pub const ADMIN_KEY: &str = "key-of-the-operator";
+pub(crate) const KEY: &str = "key-of-the-first-tenant";
+pub(crate) const OTHER_KEY: &str = "key-of-the-second-tenant";
+pub(crate) const BOTH_KEY: &str = "key-of-both-tenants";
+pub(crate) const READ_KEY: &str = "key-that-may-only-read";
+pub(crate) const ADMIN_KEY: &str = "key-of-the-operator";
 
 /// What Aurora must present with a delivery.
-pub const WEBHOOK_SECRET: &str = "webhook-secret-of-the-tests";
+pub(crate) const WEBHOOK_SECRET: &str = "webhook-secret-of-the-tests";
 
 /// How long a state may take to come about. Generous: it is spent only where something is broken.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub struct World {
-    pub aurora: Handle,
-    pub clock: Clock,
-    pub http: reqwest::Client,
-    sandbox: Sandbox,
+pub(crate) struct World {
+    pub(crate) aurora: Handle,
+    pub(crate) clock: Clock,
+    pub(crate) http: reqwest::Client,
+    /// Dropping it ends it.
+    _sandbox: Sandbox,
     gateway: Gateway,
     store: Arc<tempfile::TempDir>,
     settings: Vec<(String, String)>,
@@ -54,12 +55,12 @@ struct Gateway {
 
 impl World {
     /// A gateway and a sandbox on a good day.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with(|_| {}, &[]).await
     }
 
     /// A sandbox that was adjusted, and a gateway with further settings.
-    pub async fn with(adjust: impl FnOnce(&mut sandbox::Config), settings: &[(&str, &str)]) -> Self {
+    pub(crate) async fn with(adjust: impl FnOnce(&mut sandbox::Config), settings: &[(&str, &str)]) -> Self {
         let mut config = sandbox::Config {
             listen: "127.0.0.1:0".parse().unwrap(),
             design_delay: None,
@@ -75,50 +76,50 @@ impl World {
         let clock = Clock::manual(Clock::system().now());
         let gateway = Gateway::start(&all, clock.clone()).await;
         let aurora = sandbox.handle().clone();
-        Self { aurora, clock, http: client(), sandbox, gateway, store, settings: all }
+        Self { aurora, clock, http: client(), _sandbox: sandbox, gateway, store, settings: all }
     }
 
     /// Stops the gateway and starts it again on the same store.
-    pub async fn restart(&mut self) {
+    pub(crate) async fn restart(&mut self) {
         self.gateway.stop().await;
         self.gateway = Gateway::start(&self.settings, self.clock.clone()).await;
     }
 
     /// Where the gateway is.
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.gateway.base)
     }
 
     /// Where its operator's routes are.
-    pub fn admin_url(&self, path: &str) -> String {
+    pub(crate) fn admin_url(&self, path: &str) -> String {
         format!("{}{path}", self.gateway.admin)
     }
 
     /// Where it keeps what outlives it.
-    pub fn store(&self) -> &std::path::Path {
+    pub(crate) fn store(&self) -> &std::path::Path {
         self.store.path()
     }
 
     /// Moves the clocks of the gateway and of Aurora.
-    pub fn advance(&self, by: Duration) {
+    pub(crate) fn advance(&self, by: Duration) {
         self.clock.advance(by);
         self.aurora.move_clock(by);
     }
 
     /// Asks as the first tenant.
-    pub async fn query(&self, query: &str) -> Answer {
+    pub(crate) async fn query(&self, query: &str) -> Answer {
         self.ask(KEY, query, json!({})).await
     }
 
     /// Asks with variables, by any key.
-    pub async fn ask(&self, key: &str, query: &str, variables: Value) -> Answer {
+    pub(crate) async fn ask(&self, key: &str, query: &str, variables: Value) -> Answer {
         let request = self.http.post(self.url("/graphql")).bearer_auth(key);
         let body = json!({ "query": query, "variables": variables });
         Answer::of(request.header("x-heliograph-explain", "1").json(&body).send().await.unwrap()).await
     }
 
     /// Makes a project through the gateway and gives Aurora's id of it.
-    pub async fn project(&self) -> String {
+    pub(crate) async fn project(&self) -> String {
         let made = self
             .query(
                 r#"mutation { createProject(input: { location: { propertyAddress: "434 Brannan St, San Francisco, CA 94107" } })
@@ -129,7 +130,7 @@ impl World {
     }
 
     /// Makes a project, and gives Aurora's ids of it and of its design.
-    pub async fn design(&self) -> (String, String) {
+    pub(crate) async fn design(&self) -> (String, String) {
         let project = self.project().await;
         let designs = self.aurora.designs(TENANT);
         let design = designs.into_iter().find(|it| it.project_id == project).unwrap();
@@ -137,40 +138,40 @@ impl World {
     }
 
     /// Delivers a webhook as Aurora would, with the right secret.
-    pub async fn deliver(&self, event: &str, query: &str) -> u16 {
+    pub(crate) async fn deliver(&self, event: &str, query: &str) -> u16 {
         let url = self.url(&format!("/webhooks/aurora/{event}?{query}"));
         let request = self.http.get(url).header("X-Heliograph-Webhook-Token", WEBHOOK_SECRET);
         request.send().await.unwrap().status().as_u16()
     }
 
     /// Delivers the completion of a design.
-    pub async fn complete(&self, design: &str, job: &str) -> u16 {
+    pub(crate) async fn complete(&self, design: &str, job: &str) -> u16 {
         let query = format!("tenant_id={TENANT}&design_id={design}&job_id={job}&status=succeeded");
         self.deliver("performance_simulation_job_completed", &query).await
     }
 
     /// Opens a socket and subscribes as the first tenant.
-    pub async fn subscribe(&self, query: &str) -> Subscriber {
+    pub(crate) async fn subscribe(&self, query: &str) -> Subscriber {
         self.subscribe_as(KEY, query, json!({})).await
     }
 
     /// Opens a socket and subscribes.
-    pub async fn subscribe_as(&self, key: &str, query: &str, variables: Value) -> Subscriber {
+    pub(crate) async fn subscribe_as(&self, key: &str, query: &str, variables: Value) -> Subscriber {
         Subscriber::open(&self.url("/graphql"), key, query, variables).await
     }
 
     /// The same where events may come at once.
-    pub async fn subscribe_eager(&self, key: &str, query: &str, variables: Value) -> Subscriber {
+    pub(crate) async fn subscribe_eager(&self, key: &str, query: &str, variables: Value) -> Subscriber {
         Subscriber::begin(&self.url("/graphql"), key, query, variables).await
     }
 
     /// The same where it will be refused.
-    pub async fn subscribe_refused(&self, key: &str, query: &str) -> Subscriber {
+    pub(crate) async fn subscribe_refused(&self, key: &str, query: &str) -> Subscriber {
         self.subscribe_eager(key, query, json!({})).await
     }
 
     /// Registers the webhooks at Aurora, as `heliograph webhooks ensure` does.
-    pub async fn register_webhooks(&self) {
+    pub(crate) async fn register_webhooks(&self) {
         let mut settings = self.settings.clone();
         settings.push(("HELIOGRAPH_SERVER__PUBLIC_URL".to_owned(), self.url("/")));
         let config = Config::load(None, settings).unwrap();
@@ -179,7 +180,7 @@ impl World {
     }
 
     /// The ids of all announced events, oldest first, read page by page.
-    pub async fn all_announced(&self) -> Vec<String> {
+    pub(crate) async fn all_announced(&self) -> Vec<String> {
         let query = "query($after: String) { events(first: 100, after: $after) { nodes { id } pageInfo { hasNextPage endCursor } } }";
         let (mut all, mut after) = (Vec::new(), Value::Null);
         loop {
@@ -194,20 +195,20 @@ impl World {
     }
 
     /// Waits until so many events are announced, where they are more than a page.
-    pub async fn announced_become_by_pages(&self, count: usize) {
+    pub(crate) async fn announced_become_by_pages(&self, count: usize) {
         self.eventually(&format!("{count} events"), || async { self.all_announced().await.len() == count })
             .await;
     }
 
     /// The ids of the announced events, oldest first.
-    pub async fn announced(&self) -> Vec<String> {
+    pub(crate) async fn announced(&self) -> Vec<String> {
         let answer = self.query("{ events(first: 100) { nodes { id } } }").await;
         let nodes = answer["events"]["nodes"].as_array().unwrap().clone();
         nodes.iter().map(|node| node["id"].as_str().unwrap().to_owned()).collect()
     }
 
     /// Waits until so many events are announced, and says if there are ever more.
-    pub async fn announced_become(&self, count: usize) {
+    pub(crate) async fn announced_become(&self, count: usize) {
         self.eventually(&format!("{count} events announced"), || async {
             self.announced().await.len() >= count
         })
@@ -216,7 +217,11 @@ impl World {
     }
 
     /// Waits for a state.
-    pub async fn eventually<F: Future<Output = bool>>(&self, what: &str, mut state: impl FnMut() -> F) {
+    pub(crate) async fn eventually<F: Future<Output = bool>>(
+        &self,
+        what: &str,
+        mut state: impl FnMut() -> F,
+    ) {
         let wait = async {
             while !state().await {
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -225,12 +230,6 @@ impl World {
         if tokio::time::timeout(PATIENCE, wait).await.is_err() {
             panic!("never came about: {what}; Aurora saw {:#?}", self.aurora.calls());
         }
-    }
-
-    /// Stops everything in good order.
-    pub async fn stop(mut self) {
-        self.gateway.stop().await;
-        self.sandbox.stop().await;
     }
 }
 

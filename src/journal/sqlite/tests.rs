@@ -119,7 +119,10 @@ const CRASH: &str = "JOURNAL_CRASH_DIRECTORY";
 
 #[test]
 fn what_was_acknowledged_survives_a_kill_and_is_not_announced_again() {
-    #[expect(clippy::disallowed_methods, reason = "how this test tells the process that it starts what to do")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how this test tells the process that it starts what to do"
+    )]
     let started_to_be_killed = std::env::var_os(CRASH);
     if let Some(directory) = started_to_be_killed {
         return append_until_killed(&directory);

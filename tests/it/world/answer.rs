@@ -5,13 +5,13 @@ use std::ops::Index;
 use serde_json::Value;
 
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub body: Value,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
 }
 
 impl Answer {
-    pub async fn of(response: reqwest::Response) -> Self {
+    pub(crate) async fn of(response: reqwest::Response) -> Self {
         let status = response.status().as_u16();
         let text = response.text().await.unwrap();
         let body = serde_json::from_str(&text).unwrap_or_else(|_| panic!("status {status}, no JSON: {text}"));
@@ -19,20 +19,20 @@ impl Answer {
     }
 
     /// The errors as `CODE at path`, or just `CODE` where nothing ran.
-    pub fn errors(&self) -> Vec<String> {
+    pub(crate) fn errors(&self) -> Vec<String> {
         let errors = self.body["errors"].as_array().cloned().unwrap_or_default();
         errors.iter().map(shown).collect()
     }
 
     /// The answer, which must have no errors.
     #[track_caller]
-    pub fn sound(self) -> Self {
-        assert_eq!(self.errors(), [String::new(); 0], "{:#}", self.body);
+    pub(crate) fn sound(self) -> Self {
+        assert!(self.errors().is_empty(), "{:#}", self.body);
         self
     }
 
     /// Calls to Aurora that it cost.
-    pub fn calls(&self) -> u64 {
+    pub(crate) fn calls(&self) -> u64 {
         self.body["extensions"]["upstream"]["calls"].as_u64().unwrap()
     }
 }
@@ -46,7 +46,7 @@ impl Index<&str> for Answer {
 }
 
 /// An error as `CODE at path`.
-pub fn shown(error: &Value) -> String {
+pub(crate) fn shown(error: &Value) -> String {
     let code = error["extensions"]["code"].as_str().unwrap_or("(no code)");
     assert!(error["extensions"]["retryable"].is_boolean(), "every error says whether to retry: {error}");
     match error["path"].as_array() {

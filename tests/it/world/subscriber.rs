@@ -12,12 +12,12 @@ use tokio_tungstenite::{
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub struct Subscriber(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub(crate) struct Subscriber(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Subscriber {
     /// Connects, presents the key, and subscribes. A ping that is answered after the subscription was sent shows that
     /// the gateway has accepted it.
-    pub async fn open(url: &str, key: &str, query: &str, variables: Value) -> Self {
+    pub(crate) async fn open(url: &str, key: &str, query: &str, variables: Value) -> Self {
         let mut this = Self::begin(url, key, query, variables).await;
         this.send(json!({ "type": "ping" })).await;
         let message = this.message().await;
@@ -26,7 +26,7 @@ impl Subscriber {
     }
 
     /// Connects, presents the key, and subscribes, without waiting.
-    pub async fn begin(url: &str, key: &str, query: &str, variables: Value) -> Self {
+    pub(crate) async fn begin(url: &str, key: &str, query: &str, variables: Value) -> Self {
         let mut request = url.replacen("http", "ws", 1).into_client_request().unwrap();
         let protocol = HeaderValue::from_static("graphql-transport-ws");
         request.headers_mut().insert("sec-websocket-protocol", protocol);
@@ -45,7 +45,7 @@ impl Subscriber {
     }
 
     /// The next message.
-    pub async fn message(&mut self) -> Value {
+    pub(crate) async fn message(&mut self) -> Value {
         loop {
             let next = tokio::time::timeout(PATIENCE, self.0.next()).await.expect("a message in time");
             match next.expect("the socket is open").expect("the socket is sound") {
@@ -57,14 +57,14 @@ impl Subscriber {
     }
 
     /// The next event of the given field.
-    pub async fn next(&mut self, field: &str) -> Value {
+    pub(crate) async fn next(&mut self, field: &str) -> Value {
         let message = self.message().await;
         assert_eq!(message["type"], "next", "{message}");
         message["payload"]["data"][field].clone()
     }
 
     /// The errors with which the subscription was refused, or ended.
-    pub async fn refusal(&mut self) -> Vec<String> {
+    pub(crate) async fn refusal(&mut self) -> Vec<String> {
         let message = self.message().await;
         let errors = match message["type"].as_str() {
             Some("error") => message["payload"].clone(),
