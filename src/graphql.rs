@@ -14,6 +14,7 @@ pub mod engine;
 pub mod error;
 pub mod event;
 pub mod global_id;
+mod limit;
 pub mod loader;
 mod merge;
 pub mod node;
@@ -31,6 +32,7 @@ pub use context::{Links, Parts};
 pub use doorway::Doorway;
 pub use engine::{Answer, Call, Engine, Kind, Operation};
 pub use error::{Code, Failure};
+pub use limit::Limits;
 
 /// A nullable field that can fail. The engine takes down the *parent* of a `Result<Option<T>>` that fails; of this, only
 /// the field itself becomes null.
@@ -61,29 +63,10 @@ pub struct Mutations(create::ProjectMutation, connect::TenantMutation);
 #[graphql(name = "Subscription")]
 pub struct Subscriptions(event::EventSubscription);
 
-/// How deep, how complex and how recursive an operation may be.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Levels of fields within fields.
-    pub depth: usize,
-    /// Aliases in a document.
-    pub aliases: usize,
-    /// Directives at one place.
-    pub directives: usize,
-    /// Fields in all.
-    pub complexity: usize,
-}
-
 /// The doorway to the schema, over the parts of the gateway.
 #[must_use]
 pub fn doorway(parts: Parts, limits: Limits) -> Doorway {
-    let schema = builder()
-        .limit_depth(limits.depth)
-        .limit_aliases(limits.aliases)
-        .limit_directives(limits.directives)
-        .limit_complexity(limits.complexity)
-        .finish();
-    Doorway::new(Engine::new(schema).with_parts(Arc::new(parts)))
+    Doorway::new(Engine::new(builder().finish()).with_parts(Arc::new(parts)).with_limits(limits))
 }
 
 fn builder() -> SchemaBuilder<Queries, Mutations, Subscriptions> {

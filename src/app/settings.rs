@@ -107,8 +107,9 @@ pub(super) fn limits(config: &Config) -> Limits {
     Limits {
         depth: limits.depth,
         aliases: limits.aliases,
+        root_fields: limits.root_fields,
         directives: limits.directives,
-        complexity: limits.cost,
+        cost: limits.cost,
     }
 }
 

@@ -19,7 +19,7 @@ pub struct PageInfo {
 }
 
 /// Items in a page whose size was not given.
-const DEFAULT_PAGE: u32 = 20;
+pub(super) const DEFAULT_PAGE: u32 = 20;
 
 /// Items in the largest page: what one page of Aurora's own lists holds.
 const LARGEST_PAGE: u32 = 100;

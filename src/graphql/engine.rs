@@ -18,6 +18,7 @@ use futures_util::{FutureExt, Stream, StreamExt};
 use super::{
     context::{Asked, Parts},
     error::{Code, Failure},
+    limit::{self, Limits},
     merge::merge_mutations,
     rules::{Inputs, one_root_field},
 };
@@ -99,6 +100,7 @@ pub struct Engine<Q, M, S> {
     documents: moka::sync::Cache<Box<str>, Arc<ExecutableDocument>>,
     inputs: Inputs,
     parts: Option<Arc<Parts>>,
+    limits: Option<Limits>,
 }
 
 /// Bytes of document text that are kept parsed. A parsed document weighs about ten times its text.
@@ -266,12 +268,18 @@ fn choose<'a>(
     Ok(&operation.node)
 }
 
-fn kind_of(operation: &OperationDefinition) -> Kind {
-    match operation.ty {
-        OperationType::Query => Kind::Query,
-        OperationType::Mutation => Kind::Mutation,
-        OperationType::Subscription => Kind::Subscription,
-    }
+fn chosen<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Result<&'a OperationDefinition, Failure> {
+    let refuse = |message: &str| Failure::new(Code::GraphqlValidationFailed, message);
+    let found = match (&document.operations, name) {
+        (DocumentOperations::Single(operation), None) => Some(operation),
+        (DocumentOperations::Single(_), Some(_)) => None,
+        (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name),
+        (DocumentOperations::Multiple(operations), None) if operations.len() <= 1 => operations.values().next(),
+        (DocumentOperations::Multiple(_), None) => {
+            return Err(refuse("the document has several operations: say which with operationName"));
+        }
+    };
+    found.map(|it| &it.node).ok_or_else(|| refuse("the document has no operation of that name"))
 }
 
 fn syntax(error: &ServerError) -> Failure {
@@ -289,11 +297,7 @@ fn finish(mut response: Response) -> Answer {
         if error.extensions.as_ref().is_some_and(|it| it.get("code").is_some()) {
             continue;
         }
-        let code = match error.message.as_str() {
-            "Query is nested too deep." | "Query is too complex." => Code::OperationTooExpensive,
-            _ if executed => Code::BadUserInput,
-            _ => Code::GraphqlValidationFailed,
-        };
+        let code = if executed { Code::BadUserInput } else { Code::GraphqlValidationFailed };
         error.extensions = Some(Failure::new(code, "").extensions());
     }
     Answer { executed, response }
