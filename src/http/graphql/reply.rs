@@ -97,7 +97,10 @@ impl Refusal {
     }
 
     pub(in crate::http) fn subprotocol() -> Self {
-        Self::input(StatusCode::BAD_REQUEST, "this socket speaks the subprotocol graphql-transport-ws only")
+        Self::input(
+            StatusCode::BAD_REQUEST,
+            "a socket needs the subprotocol graphql-transport-ws, or graphql-ws for old clients",
+        )
     }
 
     pub(in crate::http) fn handshake() -> Self {
