@@ -1,10 +1,11 @@
-//! `/graphql`: GraphQL over HTTP by POST and GET, and the door to WebSockets.
+//! `/graphql`: GraphQL over HTTP by POST and GET, server-sent events, and the door to WebSockets.
 //!
 //! Invariants: nothing is read from a caller without a credential; only `application/json` is read at all, so that
 //! no form on a foreign page can run anything; a GET changes nothing; what is refused is refused in GraphQL's own
 //! shape. Not here: sockets, once they are open, and what a document may cost beyond its length.
 
 mod accept;
+mod events;
 pub(super) mod params;
 pub(super) mod reply;
 mod tokens;
@@ -25,6 +26,7 @@ use super::{
     Config, State,
     edge::{Exchange, Served},
     origin::{self, Page},
+    server::Seat,
     websocket,
 };
 use crate::{
@@ -57,8 +59,10 @@ async fn respond(exchange: Exchange, page: Page) -> Served {
         Method::GET | Method::HEAD | Method::POST => {}
         _ => return reply::refuse(Media::Json, Refusal::method()).into(),
     }
-    let media = match wanted(headers) {
-        Wanted::Answer(media) => media,
+    let (media, by_events) = match wanted(headers) {
+        Wanted::Answer(media) => (media, false),
+        // What is refused before the stream begins is told by its status.
+        Wanted::Events => (Media::GraphqlResponse, true),
         Wanted::Page if *exchange.request.method() != Method::POST => return to_graphiql().into(),
         Wanted::Page | Wanted::Other => {
             return reply::refuse(Media::Json, Refusal::not_acceptable()).into();
@@ -67,7 +71,7 @@ async fn respond(exchange: Exchange, page: Page) -> Served {
     let Some(viewer) = exchange.state.credentials.authenticate_headers(headers) else {
         return reply::refuse(media, Refusal::unauthenticated()).into();
     };
-    let response = match operate(exchange, media, viewer.clone()).await {
+    let response = match operate(exchange, media, by_events, viewer.clone()).await {
         Ok(response) => response,
         Err(refusal) => reply::refuse(media, refusal),
     };
@@ -75,8 +79,14 @@ async fn respond(exchange: Exchange, page: Page) -> Served {
 }
 
 /// Runs what an authenticated caller sent.
-async fn operate(exchange: Exchange, media: Media, viewer: Viewer) -> Result<Response, Refusal> {
-    let Exchange { state, id, request } = exchange;
+async fn operate(
+    exchange: Exchange,
+    media: Media,
+    by_events: bool,
+    viewer: Viewer,
+) -> Result<Response, Refusal> {
+    let Exchange { state, id, mut request } = exchange;
+    let seat = if by_events { request.extensions_mut().remove::<Seat>() } else { None };
     let by_get = *request.method() != Method::POST;
     let explain = explains(request.headers());
     let mut call = read(request, &state.config).await?;
@@ -93,8 +103,11 @@ async fn operate(exchange: Exchange, media: Media, viewer: Viewer) -> Result<Res
     };
     match operation.kind() {
         Kind::Mutation if by_get => return Err(Refusal::mutation_by_get()),
-        Kind::Subscription => return Err(Refusal::subscription()),
-        Kind::Query | Kind::Mutation => {}
+        Kind::Subscription if !by_events => return Err(Refusal::subscription()),
+        Kind::Query | Kind::Mutation | Kind::Subscription => {}
+    }
+    if by_events {
+        return Ok(events::stream(&state, &id, viewer, operation, seat));
     }
     let counter = counter(&state, operation.kind());
     let answer = state.doorway.execute(operation, viewer, id.as_str()).await;

@@ -130,7 +130,8 @@ async fn accept(listener: TcpListener, seats: &Arc<Semaphore>, shared: &Shared) 
         let Ok(seat) = Arc::clone(seats).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _peer)) => {
-                tokio::spawn(connection(stream, Seat(Arc::new(seat)), shared.clone()));
+                let seat = Seat { _permit: Arc::new(seat), hang_up: shared.cut.child_token() };
+                tokio::spawn(connection(stream, seat, shared.clone()));
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
@@ -148,8 +149,17 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 /// A connection's place among those that are allowed. A socket keeps it after its request was answered.
 #[derive(Debug, Clone)]
-#[expect(dead_code, reason = "it is held, not read")]
-pub(super) struct Seat(Arc<OwnedSemaphorePermit>);
+pub(super) struct Seat {
+    _permit: Arc<OwnedSemaphorePermit>,
+    hang_up: CancellationToken,
+}
+
+impl Seat {
+    /// Closes the connection, whatever it is at.
+    pub(super) fn hang_up(&self) {
+        self.hang_up.cancel();
+    }
+}
 
 async fn connection(stream: TcpStream, seat: Seat, shared: Shared) {
     // Without it, small answers wait for the previous one's receipt.
@@ -179,7 +189,7 @@ async fn connection(stream: TcpStream, seat: Seat, shared: Shared) {
         select! {
             // What went wrong on a connection is its client's affair.
             _ended = connection.as_mut() => return,
-            () = shared.cut.cancelled() => return,
+            () = seat.hang_up.cancelled() => return,
             () = shared.shutdown.cancelled(), if !ending => {
                 ending = true;
                 connection.as_mut().graceful_shutdown();

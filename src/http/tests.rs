@@ -2,6 +2,7 @@
 
 mod connections;
 mod deliveries;
+mod events;
 mod graphql;
 mod pages;
 mod sockets;

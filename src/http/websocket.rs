@@ -1,4 +1,4 @@
-//! GraphQL over WebSocket: the subprotocol `graphql-transport-ws`.
+//! GraphQL over WebSocket: the subprotocol `graphql-transport-ws`, and its predecessor `graphql-ws` for old clients.
 //!
 //! [`protocol`] decides, [`driver`] acts, [`message`] knows the words, [`turns`] lets operations speak in turn, and
 //! [`close`] is the list of codes. Invariants: no operation runs before the caller showed a credential; whatever a
@@ -20,7 +20,7 @@ use axum::{
 };
 use http::{HeaderMap, header::SEC_WEBSOCKET_PROTOCOL};
 
-use self::driver::Session;
+use self::{driver::Session, message::Dialect};
 use super::{
     edge::Exchange,
     graphql::{
@@ -30,9 +30,6 @@ use super::{
     origin::Page,
     server::Seat,
 };
-
-/// The subprotocol's name in the handshake.
-const SUBPROTOCOL: &str = "graphql-transport-ws";
 
 /// Bytes of the buffer that a socket reads into. It is cleared on every read, so a large one costs time, and every
 /// open socket has one, so it costs memory too.
@@ -81,9 +78,7 @@ async fn upgrade(exchange: Exchange, page: Page) -> Result<Response, Refusal> {
     if page == Page::Foreign {
         return Err(Refusal::foreign_page());
     }
-    if !speaks(request.headers()) {
-        return Err(Refusal::subprotocol());
-    }
+    let dialect = dialect(request.headers()).ok_or_else(Refusal::subprotocol)?;
     let (mut parts, _body) = request.into_parts();
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &())
         .await
@@ -91,6 +86,7 @@ async fn upgrade(exchange: Exchange, page: Page) -> Result<Response, Refusal> {
     let session = Session {
         handshake_viewer: state.credentials.authenticate_headers(&parts.headers),
         explain: explains(&parts.headers),
+        dialect,
         state,
         id,
     };
@@ -98,7 +94,7 @@ async fn upgrade(exchange: Exchange, page: Page) -> Result<Response, Refusal> {
     let seat = parts.extensions.remove::<Seat>();
     let limit = session.state.config.body_bytes;
     Ok(upgrade
-        .protocols([SUBPROTOCOL])
+        .protocols([dialect.subprotocol()])
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0)
         // Messages up to twice the limit are read, so that they can be refused in words.
@@ -110,7 +106,11 @@ async fn upgrade(exchange: Exchange, page: Page) -> Result<Response, Refusal> {
         }))
 }
 
-fn speaks(headers: &HeaderMap) -> bool {
-    let offers = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|it| it.to_str().ok());
-    offers.flat_map(|it| it.split(',')).any(|it| it.trim() == SUBPROTOCOL)
+/// The dialect that was offered; of both, the current one.
+fn dialect(headers: &HeaderMap) -> Option<Dialect> {
+    let offers = |dialect: &Dialect| {
+        let values = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|it| it.to_str().ok());
+        values.flat_map(|it| it.split(',')).any(|it| it.trim() == dialect.subprotocol())
+    };
+    [Dialect::Current, Dialect::Old].into_iter().find(offers)
 }

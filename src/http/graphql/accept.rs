@@ -1,4 +1,4 @@
-//! What a caller can read: the `Accept` header against the two media types this edge writes.
+//! What a caller can read: the `Accept` header against the media types this edge writes.
 //!
 //! The rules are those of the GraphQL-over-HTTP specification: without the header, or with `*/*`, the caller is an
 //! old one and reads `application/json`.
@@ -29,6 +29,8 @@ impl Media {
 pub(in crate::http) enum Wanted {
     /// An answer of this type.
     Answer(Media),
+    /// Answers one by one, as server-sent events.
+    Events,
     /// A page: this is a browser's address bar.
     Page,
     /// Nothing that this edge writes.
@@ -76,6 +78,8 @@ fn read(range: &str) -> Option<(u16, u8, Wanted)> {
     let is = |other: &str| name.eq_ignore_ascii_case(other);
     Some(if is("application/graphql-response+json") {
         (quality, 3, Wanted::Answer(Media::GraphqlResponse))
+    } else if is("text/event-stream") {
+        (quality, 4, Wanted::Events)
     } else if is("text/html") {
         (quality, 2, Wanted::Page)
     } else if is("application/json") {
@@ -134,9 +138,15 @@ mod tests {
     }
 
     #[test]
+    fn a_reader_of_events_gets_events() {
+        assert_eq!(of("text/event-stream"), Wanted::Events);
+        assert_eq!(of("text/event-stream, application/json"), Wanted::Events);
+        assert_eq!(of("text/event-stream;q=0.1, application/json"), JSON);
+    }
+
+    #[test]
     fn what_cannot_be_written_is_not_promised() {
         for accept in [
-            "text/event-stream",
             "multipart/mixed",
             "text/plain",
             "application/json;q=0",

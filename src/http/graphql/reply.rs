@@ -63,12 +63,13 @@ impl Refusal {
 
     pub(in crate::http) fn subscription() -> Self {
         let message = "a subscription needs a connection that stays: open a WebSocket with the subprotocol \
-                       graphql-transport-ws";
+                       graphql-transport-ws, or accept text/event-stream";
         Self::input(StatusCode::BAD_REQUEST, message)
     }
 
     pub(in crate::http) fn not_acceptable() -> Self {
-        let message = "answers are written as application/graphql-response+json or application/json: accept one of them";
+        let message = "answers are written as application/graphql-response+json, application/json or text/event-stream: \
+             accept one of them";
         Self::input(StatusCode::NOT_ACCEPTABLE, message)
     }
 
@@ -97,7 +98,10 @@ impl Refusal {
     }
 
     pub(in crate::http) fn subprotocol() -> Self {
-        Self::input(StatusCode::BAD_REQUEST, "this socket speaks the subprotocol graphql-transport-ws only")
+        Self::input(
+            StatusCode::BAD_REQUEST,
+            "a socket needs the subprotocol graphql-transport-ws, or graphql-ws for old clients",
+        )
     }
 
     pub(in crate::http) fn handshake() -> Self {

@@ -13,6 +13,8 @@ use tokio_tungstenite::{
 use super::world::{FRIEND, KEY, World, eventually};
 use crate::http::{Config, server, websocket};
 
+const OLD: (&str, &str) = ("sec-websocket-protocol", "graphql-ws");
+
 struct Client(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Client {
@@ -30,7 +32,8 @@ impl Client {
         }
         match connect_async(request).await {
             Ok((socket, answer)) => {
-                assert_eq!(answer.headers()["sec-websocket-protocol"], "graphql-transport-ws");
+                let chosen = if headers.contains(&OLD) { OLD.1 } else { "graphql-transport-ws" };
+                assert_eq!(answer.headers()["sec-websocket-protocol"], chosen);
                 assert!(answer.headers().contains_key("x-request-id"));
                 Ok(Self(socket))
             }
@@ -352,6 +355,28 @@ async fn an_unknown_or_absent_subprotocol_is_refused_before_the_upgrade() {
     let mut client = Client::try_connect(&world, &both).await.ok().unwrap();
     client.say(json!({ "type": "connection_init", "payload": { "Authorization": KEY } })).await;
     assert_eq!(client.hear().await["type"], "connection_ack", "it speaks what it promised");
+}
+
+#[tokio::test]
+async fn an_old_client_is_served_in_its_own_words() {
+    let world = World::start().await;
+    let mut client = Client::try_connect(&world, &[OLD]).await.ok().unwrap();
+    client.say(json!({ "type": "connection_init", "payload": { "authorization": KEY } })).await;
+    assert_eq!(client.hear().await["type"], "connection_ack");
+    let start = |document: &str| json!({ "id": "1", "type": "start", "payload": { "query": document } });
+    client.say(start("subscription { count(until: 1) }")).await;
+    assert_eq!(
+        client.hear().await,
+        json!({ "id": "1", "type": "data", "payload": { "data": { "count": 0 } } })
+    );
+    assert_eq!(client.hear().await, json!({ "id": "1", "type": "complete" }));
+    client.say(start("{ nothing }")).await;
+    let error = client.hear().await;
+    assert_eq!(error["payload"]["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED", "{error}");
+    client.say(start("subscription { silence }")).await;
+    eventually("it listens", || world.script.listeners.load(SeqCst) == 1).await;
+    client.say(json!({ "id": "1", "type": "stop" })).await;
+    eventually("it listens no more", || world.script.listeners.load(SeqCst) == 0).await;
 }
 
 #[tokio::test]

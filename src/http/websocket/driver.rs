@@ -25,7 +25,8 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{
     Limits,
     close::Close,
-    message, operation,
+    message::{self, Dialect},
+    operation,
     protocol::{Action, Machine, Name, Serial},
     turns::{Piece, Running, Turns},
 };
@@ -49,6 +50,8 @@ const UNANSWERED: u32 = 2;
 /// Whose socket it is.
 pub(super) struct Session {
     pub(super) state: Arc<State>,
+    /// In which words it talks.
+    pub(super) dialect: Dialect,
     /// The handshake's request id: every operation on this socket has it.
     pub(super) id: RequestId,
     /// Whom the handshake's own credential stands for.
@@ -77,12 +80,11 @@ where
     let close = {
         let (mut sink, mut stream) = (&mut socket).split();
         let (out, orders) = mpsc::channel(REPLIES);
-        let machine = Mutex::new(Machine::new(session.state.config.socket.operations));
-        let write_timeout = session.state.config.socket.write_timeout;
+        let machine = Mutex::new(Machine::new(session.dialect, session.state.config.socket.operations));
         // Unbiased on purpose: a subscription that never pauses would else keep its own `complete` from being read.
         select! {
             () = session.state.shutdown.cancelled() => Close::RESTARTING,
-            close = write(&mut sink, orders, &machine, write_timeout) => close,
+            close = write(&mut sink, orders, &machine, &session) => close,
             close = reader.read(&mut stream, out, &machine) => close,
         }
     };
@@ -217,7 +219,8 @@ impl<'a> Reader<'a> {
         call.explain = self.session.explain;
         let (say, said) = mpsc::channel(self.limits.backlog);
         let (state, request_id) = (Arc::clone(&self.session.state), self.session.id.clone());
-        let task = tokio::spawn(operation::run(state, request_id, viewer, Arc::clone(&name.id), call, say));
+        let (id, dialect) = (Arc::clone(&name.id), self.session.dialect);
+        let task = tokio::spawn(operation::run(state, request_id, viewer, id, dialect, call, say));
         Running { name, said, _task: AbortOnDropHandle::new(task) }
     }
 }
@@ -232,11 +235,12 @@ async fn write<S>(
     sink: &mut S,
     mut orders: mpsc::Receiver<Out>,
     machine: &Mutex<Machine>,
-    write_timeout: Duration,
+    session: &Session,
 ) -> Close
 where
     S: Sink<Message, Error = Error> + Unpin,
 {
+    let write_timeout = session.state.config.socket.write_timeout;
     let mut turns = Turns::default();
     loop {
         let message = select! {
@@ -248,7 +252,7 @@ where
                 Some(Out::Forget(serial)) => { turns.remove(serial); continue }
                 None => return Close::LEFT,
             },
-            (name, piece) = turns.next() => match wanted(&name, piece, machine) {
+            (name, piece) = turns.next() => match wanted(session.dialect, &name, piece, machine) {
                 Some(text) => Message::Text(text.into()),
                 None => continue,
             },
@@ -262,14 +266,14 @@ where
 }
 
 /// What is to be written of a piece. An id is free again before the client reads that its operation ended.
-fn wanted(name: &Name, piece: Option<Piece>, machine: &Mutex<Machine>) -> Option<String> {
+fn wanted(dialect: Dialect, name: &Name, piece: Option<Piece>, machine: &Mutex<Machine>) -> Option<String> {
     let mut machine = lock(machine);
     match piece {
         Some(Piece::Answer(text)) => machine.is_running(name).then_some(text),
         Some(Piece::End(text)) => machine.finish(name).then_some(text),
         None => machine.finish(name).then(|| {
             let failure = Failure::new(Code::Internal, "the operation ended without an answer");
-            message::error(&name.id, &Answer::refused(failure))
+            message::error(dialect, &name.id, &Answer::refused(failure))
         }),
     }
 }

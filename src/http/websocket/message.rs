@@ -1,4 +1,4 @@
-//! The protocol's messages, read from text and written to it.
+//! The protocol's messages, read from text and written to it, in either of its dialects.
 //!
 //! Invariant: what is wrong with a message is said in our own words. Not here: when a message is allowed.
 
@@ -13,9 +13,29 @@ use crate::{
 /// An operation's id is copied into every answer.
 const LONGEST_ID: usize = 128;
 
+/// The protocol as it is, and as older clients know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// `graphql-transport-ws`.
+    Current,
+    /// `graphql-ws`, of the package subscriptions-transport-ws. It has other words for the same things, and no pings.
+    Old,
+}
+
+impl Dialect {
+    /// The subprotocol's name in the handshake.
+    pub(super) fn subprotocol(self) -> &'static str {
+        match self {
+            Self::Current => "graphql-transport-ws",
+            Self::Old => "graphql-ws",
+        }
+    }
+}
+
 /// What a client may say.
 #[derive(Debug)]
 pub(super) enum ClientMessage {
+    Leave,
     Init(Option<Box<RawValue>>),
     Ping(Option<Box<RawValue>>),
     Pong,
@@ -32,7 +52,7 @@ struct Envelope<'a> {
 }
 
 /// Reads a message, or says what is wrong with it.
-pub(super) fn parse(text: &str) -> Result<ClientMessage, &'static str> {
+pub(super) fn parse(dialect: Dialect, text: &str) -> Result<ClientMessage, &'static str> {
     if !text.trim_start().starts_with('{') {
         return Err("Invalid message: not a JSON object");
     }
@@ -48,17 +68,20 @@ pub(super) fn parse(text: &str) -> Result<ClientMessage, &'static str> {
         Some(id) => Ok(id),
         None => Err("Invalid message: the id is missing"),
     };
-    match envelope.r#type.as_deref() {
-        Some("connection_init") => Ok(ClientMessage::Init(object(envelope.payload)?)),
-        Some("ping") => Ok(ClientMessage::Ping(object(envelope.payload)?)),
-        Some("pong") => object(envelope.payload).map(|_ignored| ClientMessage::Pong),
-        Some("subscribe") => {
+    let Some(kind) = envelope.r#type else { return Err("Invalid message: the type is missing") };
+    match (dialect, kind.as_str()) {
+        (_, "connection_init") => Ok(ClientMessage::Init(object(envelope.payload)?)),
+        (Dialect::Current, "ping") => Ok(ClientMessage::Ping(object(envelope.payload)?)),
+        (Dialect::Current, "pong") => object(envelope.payload).map(|_ignored| ClientMessage::Pong),
+        (Dialect::Current, "subscribe") | (Dialect::Old, "start") => {
             let payload = object(envelope.payload)?.ok_or("Invalid message: the payload is missing")?;
             Ok(ClientMessage::Subscribe { id: id(envelope.id)?, payload })
         }
-        Some("complete") => Ok(ClientMessage::Complete { id: id(envelope.id)? }),
-        Some(_) => Err("Invalid message: no such type in this protocol"),
-        None => Err("Invalid message: the type is missing"),
+        (Dialect::Current, "complete") | (Dialect::Old, "stop") => {
+            Ok(ClientMessage::Complete { id: id(envelope.id)? })
+        }
+        (Dialect::Old, "connection_terminate") => Ok(ClientMessage::Leave),
+        _ => Err("Invalid message: no such type in this protocol"),
     }
 }
 
@@ -87,15 +110,24 @@ pub(super) fn pong(payload: Option<&RawValue>) -> String {
 }
 
 /// One answer of an operation.
-pub(super) fn next(id: &str, answer: &Answer) -> String {
+pub(super) fn next(dialect: Dialect, id: &str, answer: &Answer) -> String {
     let payload = String::from_utf8(answer.to_json()).unwrap_or_default();
-    format!(r#"{{"id":{},"type":"next","payload":{payload}}}"#, quoted(id))
+    let kind = match dialect {
+        Dialect::Current => "next",
+        Dialect::Old => "data",
+    };
+    format!(r#"{{"id":{},"type":"{kind}","payload":{payload}}}"#, quoted(id))
 }
 
-/// The end of an operation that was refused, or could not go on.
-pub(super) fn error(id: &str, answer: &Answer) -> String {
-    let errors = serde_json::to_string(&answer.response.errors).unwrap_or_else(|_unwritable| "[]".to_owned());
-    format!(r#"{{"id":{},"type":"error","payload":{errors}}}"#, quoted(id))
+/// The end of an operation that was refused, or could not go on. Older clients read one error only.
+pub(super) fn error(dialect: Dialect, id: &str, answer: &Answer) -> String {
+    let errors = &answer.response.errors;
+    let payload = match dialect {
+        Dialect::Current => serde_json::to_string(errors),
+        Dialect::Old => serde_json::to_string(&errors.first()),
+    };
+    let payload = payload.unwrap_or_else(|_unwritable| "null".to_owned());
+    format!(r#"{{"id":{},"type":"error","payload":{payload}}}"#, quoted(id))
 }
 
 /// The end of an operation that said all it had to say.
@@ -128,10 +160,17 @@ mod tests {
             (r#"{"type":"subscribe","id":"1"}"#, "the payload is missing"),
             (r#"{"type":"complete"}"#, "the id is missing"),
         ] {
-            assert_eq!(parse(text).unwrap_err(), format!("Invalid message: {reason}"), "{text}");
+            assert_eq!(
+                parse(Dialect::Current, text).unwrap_err(),
+                format!("Invalid message: {reason}"),
+                "{text}"
+            );
         }
         let long = format!(r#"{{"type":"complete","id":"{}"}}"#, "a".repeat(129));
-        assert_eq!(parse(&long).unwrap_err(), "Invalid message: the id is longer than 128 bytes");
+        assert_eq!(
+            parse(Dialect::Current, &long).unwrap_err(),
+            "Invalid message: the id is longer than 128 bytes"
+        );
     }
 
     #[test]

@@ -8,7 +8,10 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
-use super::{message, turns::Piece};
+use super::{
+    message::{self, Dialect},
+    turns::Piece,
+};
 use crate::{
     domain::Viewer,
     graphql::{Answer, Call},
@@ -25,6 +28,7 @@ pub(super) async fn run(
     request_id: RequestId,
     viewer: Viewer,
     id: Arc<str>,
+    dialect: Dialect,
     call: Call,
     say: mpsc::Sender<Piece>,
 ) {
@@ -34,7 +38,7 @@ pub(super) async fn run(
         Ok(operation) => operation,
         Err(failure) => {
             state.metrics.operations.unknown.count(Outcome::Refused);
-            let refused = message::error(&id, &Answer::refused(failure));
+            let refused = message::error(dialect, &id, &Answer::refused(failure));
             // Nobody listens any more where the socket is closed.
             let _closed = say.send(Piece::End(refused)).await;
             return;
@@ -47,10 +51,10 @@ pub(super) async fn run(
         ended = outcome(&answer);
         if !answer.executed {
             counter.count(ended);
-            let _closed = say.send(Piece::End(message::error(&id, &answer))).await;
+            let _closed = say.send(Piece::End(message::error(dialect, &id, &answer))).await;
             return;
         }
-        if say.send(Piece::Answer(message::next(&id, &answer))).await.is_err() {
+        if say.send(Piece::Answer(message::next(dialect, &id, &answer))).await.is_err() {
             break;
         }
     }

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::{
     close::Close,
-    message::{self, ClientMessage},
+    message::{self, ClientMessage, Dialect},
 };
 use crate::graphql::{Answer, Call, Code, Failure};
 
@@ -55,6 +55,7 @@ enum Phase {
 /// One socket's protocol.
 #[derive(Debug)]
 pub(super) struct Machine {
+    dialect: Dialect,
     phase: Phase,
     running: HashMap<Arc<str>, Serial>,
     most: usize,
@@ -63,13 +64,13 @@ pub(super) struct Machine {
 
 impl Machine {
     /// A socket that may have `most` operations at once.
-    pub(super) fn new(most: usize) -> Self {
-        Self { phase: Phase::Connected, running: HashMap::new(), most, next: 0 }
+    pub(super) fn new(dialect: Dialect, most: usize) -> Self {
+        Self { dialect, phase: Phase::Connected, running: HashMap::new(), most, next: 0 }
     }
 
     /// A text message came.
     pub(super) fn receive(&mut self, text: &str) -> Action {
-        let message = match message::parse(text) {
+        let message = match message::parse(self.dialect, text) {
             Ok(message) => message,
             Err(reason) => return Action::Close(Close::invalid(reason)),
         };
@@ -81,6 +82,7 @@ impl Machine {
             ClientMessage::Init(_) => Action::Close(Close::TOO_MANY_INITS),
             ClientMessage::Ping(payload) => Action::Send(message::pong(payload.as_deref())),
             ClientMessage::Pong => Action::Wait,
+            ClientMessage::Leave => Action::Close(Close::LEFT),
             ClientMessage::Subscribe { id, payload } => self.subscribe(id, &payload),
             ClientMessage::Complete { id } => {
                 self.running.remove(id.as_str()).map_or(Action::Wait, Action::Stop)
@@ -123,21 +125,21 @@ impl Machine {
             Err(failure) if failure.code == Code::BadUserInput => {
                 return Action::Close(Close::invalid(format!("Invalid message: {}", failure.message)));
             }
-            Err(failure) => return refuse(&id, failure),
+            Err(failure) => return self.refuse(&id, failure),
         };
         if self.running.len() >= self.most {
             let message = format!("{} operations run on this socket already: end one first", self.most);
-            return refuse(&id, Failure::new(Code::RateLimited, message));
+            return self.refuse(&id, Failure::new(Code::RateLimited, message));
         }
         let name = Name { id: id.into(), serial: Serial(self.next) };
         self.next += 1;
         self.running.insert(Arc::clone(&name.id), name.serial);
         Action::Start(name, call)
     }
-}
 
-fn refuse(id: &str, failure: Failure) -> Action {
-    Action::Send(message::error(id, &Answer::refused(failure)))
+    fn refuse(&self, id: &str, failure: Failure) -> Action {
+        Action::Send(message::error(self.dialect, id, &Answer::refused(failure)))
+    }
 }
 
 #[cfg(test)]
@@ -157,7 +159,7 @@ mod tests {
     }
 
     fn open() -> Machine {
-        let mut machine = Machine::new(3);
+        let mut machine = Machine::new(Dialect::Current, 3);
         assert!(matches!(machine.receive(INIT), Action::Admit(None)));
         assert!(matches!(machine.admit(true), Action::Send(ack) if ack == message::ACK));
         machine
@@ -179,10 +181,10 @@ mod tests {
 
     #[test]
     fn each_breach_has_its_code() {
-        assert_eq!(code(Machine::new(1).receive(&subscribe("1"))), 4401);
-        assert_eq!(code(Machine::new(1).receive("nonsense")), 4400);
+        assert_eq!(code(Machine::new(Dialect::Current, 1).receive(&subscribe("1"))), 4401);
+        assert_eq!(code(Machine::new(Dialect::Current, 1).receive("nonsense")), 4400);
         assert_eq!(code(open().receive(INIT)), 4429);
-        let mut admitting = Machine::new(1);
+        let mut admitting = Machine::new(Dialect::Current, 1);
         admitting.receive(INIT);
         assert_eq!(code(admitting.receive(&subscribe("1"))), 4401);
         assert_eq!(code(admitting.receive(INIT)), 4429);
@@ -195,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_ping_gets_its_payload_back_at_any_time() {
-        let mut machine = Machine::new(1);
+        let mut machine = Machine::new(Dialect::Current, 1);
         let Action::Send(pong) = machine.receive(r#"{"type":"ping","payload":{"a":1}}"#) else { panic!() };
         assert_eq!(pong, r#"{"type":"pong","payload":{"a":1}}"#);
         assert!(matches!(machine.receive(r#"{"type":"pong"}"#), Action::Wait));
@@ -225,6 +227,20 @@ mod tests {
         start(&mut machine, "4");
     }
 
+    #[test]
+    fn an_older_client_is_understood_in_its_own_words_only() {
+        let mut machine = Machine::new(Dialect::Old, 3);
+        machine.receive(INIT);
+        machine.admit(true);
+        let start = r#"{"type":"start","id":"1","payload":{"query":"{a}"}}"#;
+        let Action::Start(name, _) = machine.receive(start) else { panic!() };
+        assert!(
+            matches!(machine.receive(r#"{"type":"stop","id":"1"}"#), Action::Stop(it) if it == name.serial)
+        );
+        assert_eq!(code(machine.receive(&subscribe("2"))), 4400);
+        assert_eq!(code(machine.receive(r#"{"type":"connection_terminate"}"#)), 1000);
+    }
+
     #[derive(Debug, Clone)]
     enum Step {
         Init,
@@ -250,7 +266,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_comes_nothing_runs_uninvited_or_twice(steps in steps()) {
-            let mut machine = Machine::new(3);
+            let mut machine = Machine::new(Dialect::Current, 3);
             let (mut asked, mut accepted) = (false, false);
             let mut started: Vec<Name> = Vec::new();
             for step in steps {

@@ -69,7 +69,10 @@ impl Turns {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::websocket::protocol::{Action, Machine};
+    use crate::http::websocket::{
+        message::Dialect,
+        protocol::{Action, Machine},
+    };
 
     fn running(machine: &mut Machine, id: &str, answers: usize) -> Running {
         let text = format!(r#"{{"type":"subscribe","id":"{id}","payload":{{"query":"{{a}}"}}}}"#);
@@ -83,7 +86,7 @@ mod tests {
     }
 
     fn machine() -> Machine {
-        let mut machine = Machine::new(100);
+        let mut machine = Machine::new(Dialect::Current, 100);
         machine.receive(r#"{"type":"connection_init"}"#);
         machine.admit(true);
         machine
