@@ -88,10 +88,11 @@ impl App {
         let parts = Parts {
             catalog,
             journal: Arc::clone(&journal),
-            feed: Feed::new(Arc::clone(&journal)),
+            feed: Feed::new(Arc::clone(&journal), config.limits.subscribers_per_tenant),
             cursors,
             tenants: settings::tenants(config),
             links: settings::links(config),
+            page_size: u32::try_from(config.limits.page_size)?,
         };
 
         let metrics = Arc::new(Metrics::new());

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-pub use feed::Feed;
+pub use feed::{Feed, Full};
 use lane::{LaneKey, Rereader};
 use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;

@@ -125,10 +125,23 @@ pub(super) fn edges(config: &Config) -> anyhow::Result<http::Config> {
         body_timeout: limits.body_timeout,
         document_bytes: limits.document_bytes,
         document_tokens: limits.document_tokens,
-        socket: websocket::Limits::default(),
+        socket: websocket::Limits {
+            operations: limits.socket_operations,
+            backlog: limits.subscriber_backlog,
+            init_timeout: limits.init_timeout,
+            ping_every: limits.ping_interval,
+            write_timeout: limits.write_timeout,
+            ..websocket::Limits::default()
+        },
     })
 }
 
-pub(super) fn connections(_config: &Config) -> server::Limits {
-    server::Limits::default()
+pub(super) fn connections(config: &Config) -> server::Limits {
+    let limits = &config.limits;
+    server::Limits {
+        connections: u32::try_from(limits.connections).unwrap_or(u32::MAX),
+        first_request: limits.header_timeout,
+        idle: limits.idle_timeout,
+        ..server::Limits::default()
+    }
 }

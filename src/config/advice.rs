@@ -1,15 +1,11 @@
 //! What a command needs beyond a sound configuration, and what is legal but worth a second look.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
 use super::error::{Error, Place, Problem};
 use super::{Config, keys, server};
-
-/// Aurora repeats a delivery for as long as this, as integrators have seen.
-const LAST_REPEAT: Duration = Duration::from_hours(48);
 
 /// What Aurora's documentation grants one key per minute.
 const DOCUMENTED_REQUESTS_PER_MINUTE: u32 = 90;
@@ -71,13 +67,9 @@ impl Config {
         };
         let aurora = &self.aurora;
         warn(
-            self.store.encryption_key.is_none() && aurora.application.is_some(),
-            "store.encryption_key is not set: tenants' keys live in memory only, and each restart fetches \
-             them again",
-        );
-        warn(
-            self.store.retention < LAST_REPEAT,
-            "store.retention is below 48h: a repeat that Aurora sends later is taken for a new event",
+            self.store.encryption_key.is_some(),
+            "store.encryption_key has no effect in this version: tenants' keys live in memory only, and each \
+             restart fetches them again",
         );
         warn(
             aurora.requests_per_minute.get() > DOCUMENTED_REQUESTS_PER_MINUTE,

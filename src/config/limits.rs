@@ -33,7 +33,7 @@ pub struct Limits {
     pub socket_operations: usize,
     /// Subscriptions of one tenant.
     pub subscribers_per_tenant: usize,
-    /// Events that wait for one slow subscriber.
+    /// Answers that wait in memory for one slow reader, per operation.
     pub subscriber_backlog: usize,
     /// Open connections.
     pub connections: usize,

@@ -19,10 +19,13 @@ impl AdminQuery {
     async fn set_aside_deliveries(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many at the most: 20 unless given, 100 at the most.")] first: Option<i32>,
+        #[graphql(
+            desc = "How many at the most: 20 unless given, 100 at the most unless the operator says otherwise."
+        )]
+        first: Option<i32>,
     ) -> async_graphql::Result<SetAsideDeliveries> {
         ctx.asked().may(Scope::Admin)?;
-        let first = connection::page_size(first)?;
+        let first = connection::page_size(first, ctx.parts().page_size)?;
         let aside = ctx.parts().journal.aside(first as usize).await;
         let aside = aside.map_err(|error: journal::Error| error::store(&error))?;
         Ok(SetAsideDeliveries {

@@ -21,20 +21,15 @@ pub struct PageInfo {
 /// Items in a page whose size was not given.
 pub(super) const DEFAULT_PAGE: u32 = 20;
 
-/// Items in the largest page: what one page of Aurora's own lists holds.
-const LARGEST_PAGE: u32 = 100;
-
-/// The size of a page by its argument `first`.
+/// The size of a page by its argument `first`, where `most` is what the largest page may hold.
 ///
 /// # Errors
 /// When it is negative or larger than a page may be.
-pub fn page_size(first: Option<i32>) -> Result<u32, Failure> {
+pub fn page_size(first: Option<i32>, most: u32) -> Result<u32, Failure> {
     match first.map(u32::try_from) {
-        None => Ok(DEFAULT_PAGE),
-        Some(Ok(size)) if size <= LARGEST_PAGE => Ok(size),
-        Some(_) => {
-            Err(Failure::new(Code::BadUserInput, format!("first must be between 0 and {LARGEST_PAGE}")))
-        }
+        None => Ok(DEFAULT_PAGE.min(most)),
+        Some(Ok(size)) if size <= most => Ok(size),
+        Some(_) => Err(Failure::new(Code::BadUserInput, format!("first must be between 0 and {most}"))),
     }
 }
 
@@ -71,9 +66,9 @@ mod tests {
 
     #[test]
     fn a_page_is_as_large_as_asked_within_its_bounds() {
-        assert_eq!(page_size(None).unwrap(), DEFAULT_PAGE);
-        assert_eq!(page_size(Some(0)).unwrap(), 0);
-        assert_eq!(page_size(Some(100)).unwrap(), 100);
-        assert!(page_size(Some(101)).is_err() && page_size(Some(-1)).is_err());
+        assert_eq!(page_size(None, 100).unwrap(), DEFAULT_PAGE);
+        assert_eq!(page_size(Some(0), 100).unwrap(), 0);
+        assert_eq!(page_size(Some(100), 100).unwrap(), 100);
+        assert!(page_size(Some(101), 100).is_err() && page_size(Some(-1), 100).is_err());
     }
 }

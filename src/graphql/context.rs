@@ -29,6 +29,8 @@ pub struct Parts {
     pub tenants: Vec<TenantId>,
     /// Aurora's own pages.
     pub links: Links,
+    /// Items in the largest page of a list.
+    pub page_size: u32,
 }
 
 /// Where Aurora's application shows things to people.

@@ -35,6 +35,16 @@ pub enum Kind {
     Subscription,
 }
 
+impl Kind {
+    fn of(ty: OperationType) -> Self {
+        match ty {
+            OperationType::Query => Self::Query,
+            OperationType::Mutation => Self::Mutation,
+            OperationType::Subscription => Self::Subscription,
+        }
+    }
+}
+
 /// A request as every transport brings it.
 #[derive(Debug, Default)]
 pub struct Call {
@@ -120,7 +130,7 @@ where
             .max_capacity(DOCUMENT_CACHE_BYTES)
             .build();
         let inputs = Inputs::of(&schema.sdl());
-        Self { schema, documents, inputs, parts: None }
+        Self { schema, documents, inputs, parts: None, limits: None }
     }
 
     /// Gives resolvers the parts of the gateway.
@@ -129,14 +139,24 @@ where
         Self { parts: Some(parts), ..self }
     }
 
-    /// Parses a request and chooses its operation.
+    /// Refuses operations that ask for too much.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits: Some(limits), ..self }
+    }
+
+    /// Parses a request, chooses its operation, and sees whether that may run at all.
     ///
     /// # Errors
-    /// When the document is not GraphQL, or the operation cannot be told.
+    /// When the document is not GraphQL, the operation cannot be told, it asks for too much, or a variable is not what
+    /// it says.
     pub fn prepare(&self, call: Call) -> Result<Operation, Failure> {
         let document = self.document(&call.query)?;
         let operation = choose(&document, call.operation_name.as_deref())?;
-        let kind = kind_of(operation);
+        if let Some(limits) = &self.limits {
+            limit::check(&document, operation, &call.variables, limits)?;
+        }
+        let kind = Kind::of(operation.ty);
         self.inputs.check(operation, &call.variables)?;
         if kind == Kind::Subscription {
             one_root_field(&document, operation)?;
@@ -250,31 +270,13 @@ fn choose<'a>(
     name: Option<&str>,
 ) -> Result<&'a OperationDefinition, Failure> {
     let refuse = |message: &str| Failure::new(Code::GraphqlValidationFailed, message);
-    let operation = match (&document.operations, name) {
-        (DocumentOperations::Single(operation), None) => operation,
-        (DocumentOperations::Single(_), Some(_)) => {
-            return Err(refuse("the document has no operation of that name"));
-        }
-        (DocumentOperations::Multiple(operations), Some(name)) => {
-            operations.get(name).ok_or_else(|| refuse("the document has no operation of that name"))?
-        }
-        (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
-            operations.values().next().ok_or_else(|| refuse("the document has no operation"))?
-        }
-        (DocumentOperations::Multiple(_), None) => {
-            return Err(refuse("the document has several operations: say which with operationName"));
-        }
-    };
-    Ok(&operation.node)
-}
-
-fn chosen<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Result<&'a OperationDefinition, Failure> {
-    let refuse = |message: &str| Failure::new(Code::GraphqlValidationFailed, message);
     let found = match (&document.operations, name) {
         (DocumentOperations::Single(operation), None) => Some(operation),
         (DocumentOperations::Single(_), Some(_)) => None,
         (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name),
-        (DocumentOperations::Multiple(operations), None) if operations.len() <= 1 => operations.values().next(),
+        (DocumentOperations::Multiple(operations), None) if operations.len() <= 1 => {
+            operations.values().next()
+        }
         (DocumentOperations::Multiple(_), None) => {
             return Err(refuse("the document has several operations: say which with operationName"));
         }

@@ -37,11 +37,14 @@ impl EventQuery {
         )]
         tenant_id: Option<ID>,
         #[graphql(desc = "Only events of these types.")] types: Option<Vec<EventType>>,
-        #[graphql(desc = "How many at the most: 20 unless given, 100 at the most.")] first: Option<i32>,
+        #[graphql(
+            desc = "How many at the most: 20 unless given, 100 at the most unless the operator says otherwise."
+        )]
+        first: Option<i32>,
         #[graphql(desc = "The cursor of an event: the answer begins behind it.")] after: Option<String>,
     ) -> async_graphql::Result<EventConnection> {
         let tenant = ctx.asked().tenant(tenant_id.as_ref())?;
-        let first = connection::page_size(first)?;
+        let first = connection::page_size(first, ctx.parts().page_size)?;
         let at = after.map(Cursor).map(|it| open(ctx, &tenant, &it)).transpose()?;
         let filter = Filter { kinds: kinds(types), ..Filter::default() };
         let slice = ctx
@@ -114,6 +117,7 @@ fn follow(
     let parts = ctx.asked().parts_arc();
     let after = after.map(|cursor| open(ctx, &tenant, &cursor)).transpose()?;
     let events = parts.feed.follow(tenant.clone(), filter, after);
+    let events = events.map_err(|full| Failure::new(Code::RateLimited, full.to_string()))?;
     Ok(events.map(move |event| match event {
         Ok(event) => Ok(Announced::new(&parts.cursors, event)),
         Err(error) => Err(error::journal(&parts.cursors, &tenant, &error).into()),

@@ -8,7 +8,9 @@ use std::collections::HashMap;
 
 use async_graphql::{
     Name, Positioned, Value, Variables,
-    parser::types::{ExecutableDocument, Field, FragmentDefinition, OperationDefinition, Selection, SelectionSet},
+    parser::types::{
+        ExecutableDocument, Field, FragmentDefinition, OperationDefinition, Selection, SelectionSet,
+    },
 };
 
 use super::{
@@ -163,37 +165,24 @@ impl<'a> Measuring<'a> {
 
     /// How many objects the field's selection is asked of.
     fn times(&self, field: &Field, name: &str) -> u64 {
-        let argument = |wanted: &str| field.get_argument(wanted).map(|it| &it.node);
         match name {
-            "projects" | "events" | "setAsideDeliveries" => {
-                argument("first").and_then(|it| self.number(it)).unwrap_or_else(|| u64::from(DEFAULT_PAGE))
-            }
-            "nodes" => argument("ids").and_then(|it| self.length(it)).unwrap_or(1),
+            "projects" | "events" | "setAsideDeliveries" => match self.argument(field, "first") {
+                Some(Value::Number(number)) => number.as_u64().unwrap_or_default(),
+                _ => u64::from(DEFAULT_PAGE),
+            },
+            "nodes" => match self.argument(field, "ids") {
+                Some(Value::List(ids)) => ids.len() as u64,
+                _ => 1,
+            },
             "designs" => DESIGNS_OF_A_PROJECT,
             _ => 1,
         }
     }
 
-    fn number(&self, value: &Value) -> Option<u64> {
-        match value {
-            Value::Number(number) => number.as_u64(),
-            Value::Variable(name) => match self.variables.get(name)? {
-                async_graphql::Value::Number(number) => number.as_u64(),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-
-    fn length(&self, value: &Value) -> Option<u64> {
-        match value {
-            Value::List(list) => Some(list.len() as u64),
-            Value::Variable(name) => match self.variables.get(name)? {
-                async_graphql::Value::List(list) => Some(list.len() as u64),
-                _ => None,
-            },
-            _ => None,
-        }
+    /// The value of an argument, those of variables included.
+    fn argument(&self, field: &Field, name: &str) -> Option<Value> {
+        let value = field.get_argument(name)?.node.clone();
+        value.into_const_with(|name| self.variables.get(&name).cloned().ok_or(())).ok()
     }
 }
 
@@ -214,9 +203,16 @@ mod tests {
 
     #[test]
     fn what_people_ask_is_allowed() {
-        let list = "{ projects { nodes { name designs { name summary { moduleCount } } } pageInfo { endCursor } } }";
+        let list =
+            "{ projects { nodes { name designs { name summary { moduleCount } } } pageInfo { endCursor } } }";
         assert_eq!(refusal(list, json!({})), None);
-        assert_eq!(refusal("{ events(first: 100) { nodes { ... on DesignCompletedEvent { summary { stale } } } } }", json!({})), None);
+        assert_eq!(
+            refusal(
+                "{ events(first: 100) { nodes { ... on DesignCompletedEvent { summary { stale } } } } }",
+                json!({})
+            ),
+            None
+        );
     }
 
     #[test]
@@ -236,7 +232,11 @@ mod tests {
         assert!(refusal(&deep, json!({})).unwrap().contains("16 depth"));
         let aliases: String = (0..31).map(|it| format!("a{it}: name ")).collect();
         assert!(refusal(&format!("{{ viewer {{ {aliases} }} }}"), json!({})).unwrap().contains("31 aliases"));
-        assert!(refusal(&format!("{{ {} }}", "tenant ".repeat(21)), json!({})).unwrap().contains("21 root fields"));
+        assert!(
+            refusal(&format!("{{ {} }}", "tenant ".repeat(21)), json!({}))
+                .unwrap()
+                .contains("21 root fields")
+        );
         let directives = "@include(if: true) ".repeat(11);
         assert!(refusal(&format!("{{ tenant {directives} }}"), json!({})).unwrap().contains("11 directives"));
     }

@@ -73,12 +73,15 @@ impl ProjectQuery {
             desc = "Aurora's id of the tenant. May be left out where the credential reaches only one."
         )]
         tenant_id: Option<ID>,
-        #[graphql(desc = "How many at the most: 20 unless given, 100 at the most.")] first: Option<i32>,
+        #[graphql(
+            desc = "How many at the most: 20 unless given, 100 at the most unless the operator says otherwise."
+        )]
+        first: Option<i32>,
         #[graphql(desc = "The `endCursor` of the page before.")] after: Option<String>,
     ) -> async_graphql::Result<ProjectConnection> {
         let asked = ctx.asked();
         let tenant = asked.tenant(tenant_id.as_ref())?;
-        let first = connection::page_size(first)?;
+        let first = connection::page_size(first, ctx.parts().page_size)?;
         let after = after.as_deref().map(open_position).transpose()?;
         let listing = ctx
             .parts()

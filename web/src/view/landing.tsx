@@ -48,7 +48,7 @@ export function Landing({ store, origin }: { store: PageStore; origin: string })
       <section>
         <h2>From a terminal</h2>
         <Snippet label="curl line" text={curl(origin, state.config)} />
-        {!demo && <p>Put an API key or a JWT of this gateway in place of YOUR_KEY.</p>}
+        {!demo && <p>Put an API key of this gateway in place of YOUR_KEY.</p>}
       </section>
 
       <section>
