@@ -55,12 +55,26 @@ struct Found {
 }
 
 impl Rereader {
+    /// Announces what came for one design or project, in its order. All of it had arrived before the second look begins,
+    /// so one look serves all: a burst of deliveries costs Aurora one call.
     pub(super) async fn announce_all(&self, batch: VecDeque<Waiting>) {
-        for waiting in batch {
-            let Some(tenant) = waiting.delivery.tenant.clone() else { continue };
-            self.forget(&tenant, &waiting.delivery);
-            let found = self.look_again(&tenant, &waiting.delivery).await;
-            self.announce(&waiting, found).await;
+        let mut found = None;
+        for Waiting { delivery, .. } in &batch {
+            let Some(tenant) = &delivery.tenant else { continue };
+            self.forget(tenant, delivery);
+        }
+        for waiting in &batch {
+            let Delivery { tenant: Some(tenant), design: Some(design), .. } = &waiting.delivery else {
+                continue;
+            };
+            if found.is_none() && waiting.delivery.is_completion() {
+                let key = DesignKey { tenant: tenant.clone(), design: design.clone() };
+                found = Some(self.look_again(key).await);
+            }
+        }
+        let found = found.unwrap_or_default();
+        for waiting in &batch {
+            self.announce(waiting, &found).await;
         }
     }
 
@@ -73,11 +87,9 @@ impl Rereader {
         }
     }
 
-    /// A completion is read again, for its project and for telling a repeat; other events name what they concern.
-    async fn look_again(&self, tenant: &TenantId, delivery: &Delivery) -> Found {
-        let known = Found { project: delivery.project.clone(), reread: None };
-        let Some(design) = delivery.design.clone().filter(|_| delivery.is_completion()) else { return known };
-        let key = DesignKey { tenant: tenant.clone(), design };
+    /// Reads a completed design again, for its project and for telling a repeat. What cannot be read is announced
+    /// without.
+    async fn look_again(&self, key: DesignKey) -> Found {
         let usage = Usage::default();
         let begun = tokio::time::Instant::now();
         let mut pause = FIRST_PAUSE;
@@ -85,18 +97,15 @@ impl Rereader {
             match self.catalog.summary(&key, &usage).await {
                 Ok(summary) if !summary.stale => {
                     let summary = &summary.value;
-                    return Found {
-                        project: summary.project.clone().or(known.project),
-                        reread: Some(summary.fingerprint()),
-                    };
+                    return Found { project: summary.project.clone(), reread: Some(summary.fingerprint()) };
                 }
                 Err(error) if !may_pass(&error) => {
                     tracing::warn!(design.id = %key.design, error = %error, "a completed design cannot be read");
-                    return known;
+                    return Found::default();
                 }
                 Ok(_) | Err(_) if begun.elapsed() + pause > PATIENCE => {
                     tracing::warn!(design.id = %key.design, "a design is announced without its summary");
-                    return known;
+                    return Found::default();
                 }
                 Ok(_) | Err(_) => {}
             }
@@ -105,8 +114,12 @@ impl Rereader {
         }
     }
 
-    async fn announce(&self, waiting: &Waiting, found: Found) {
-        let outcome = Outcome { project: found.project, reread: found.reread };
+    async fn announce(&self, waiting: &Waiting, found: &Found) {
+        let completed = waiting.delivery.is_completion();
+        let outcome = Outcome {
+            project: waiting.delivery.project.clone().or_else(|| found.project.clone()),
+            reread: found.reread.filter(|_| completed),
+        };
         loop {
             match self.journal.announce(waiting.seq, outcome.clone()).await {
                 Ok(Announced::Event(event)) => {

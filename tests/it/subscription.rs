@@ -33,7 +33,8 @@ async fn a_cursor_replays_what_came_behind_it_and_then_goes_on_live() {
 
 #[tokio::test]
 async fn nothing_is_missed_or_repeated_while_events_pour_in() {
-    let world = World::start().await;
+    let plenty = ("HELIOGRAPH_AURORA__REQUESTS_PER_MINUTE", "10000");
+    let world = World::with(|aurora| aurora.requests_per_minute = 0, &[plenty]).await;
     world.complete("d", "first").await;
     world.announced_become(1).await;
     let mut subscriber = world.subscribe(EVENTS).await;

@@ -174,7 +174,7 @@ fn odd_but_legal_settings_are_warned_of() {
     let config = load(
         "[aurora]\napplication_id = \"app\"\napplication_key = \"a-key\"\nrequests_per_minute = 91\n\
          [[aurora.tenants]]\nid = \"a\"\nkey = \"no-aurora-key\"\n\
-         [store]\nretention = \"47h\"\n[webhooks]\nsecret = \"short\"\n\
+         [store]\nencryption_key = \"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\"\n[webhooks]\nsecret = \"short\"\n\
          [server]\nadmin_listen = \"0.0.0.0:4001\"\npublic_url = \"http://localhost:4000\"\n",
         &[],
     )
@@ -182,7 +182,6 @@ fn odd_but_legal_settings_are_warned_of() {
     let warnings = config.warnings().join("\n");
     for key in [
         "store.encryption_key",
-        "store.retention",
         "aurora.requests_per_minute",
         "server.admin_listen",
         "webhooks.secret",
