@@ -42,11 +42,10 @@ pub struct Demo {
     pub tenant_id: String,
 }
 
-/// Scripts, styles and sockets of this host only. Monaco runs its workers from blobs and writes its styles inline.
+/// Scripts, workers, styles and sockets of this host only. Monaco writes its styles inline and its icons as data.
 const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self' data:; \
-     img-src 'self' data:; worker-src 'self' blob:; connect-src 'self'; frame-ancestors 'none'; \
-     base-uri 'none'; form-action 'none'",
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 
 const HTML_HEADERS: [(HeaderName, HeaderValue); 5] = [

@@ -1,0 +1,267 @@
+//! The binary, as an operator meets it.
+
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use heliograph::sandbox::{self, Sandbox};
+use serde_json::{Value, json};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_heliograph");
+const SECRET: &str = "webhook-secret-of-a-process";
+const KEY: &str = "key-of-a-process-0001";
+
+fn command(place: &Path, settings: &BTreeMap<&str, String>) -> Command {
+    let mut command = Command::new(BINARY);
+    command.current_dir(place).env_clear();
+    command.envs(settings.iter().map(|(key, value)| (format!("HELIOGRAPH_{key}"), value)));
+    command
+}
+
+/// A process that is killed when the test ends.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Running {
+    /// Starts and reads standard output until a line holds an address behind `mark`.
+    fn start(mut command: Command, mark: &str) -> (Self, String, String) {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let running = Self(child);
+        let mut said = String::new();
+        for line in lines.by_ref() {
+            said.push_str(&line.unwrap());
+            said.push('\n');
+            if let Some(at) = said.find(mark) {
+                let address = said[at + mark.len()..].split_whitespace().next().unwrap().to_owned();
+                // Whoever reads no further must not block the process.
+                std::thread::spawn(move || lines.for_each(drop));
+                return (running, address, said);
+            }
+        }
+        panic!("it ended without saying {mark:?}: {said}");
+    }
+}
+
+fn gateway(sandbox: &Sandbox) -> BTreeMap<&'static str, String> {
+    BTreeMap::from([
+        ("SERVER__LISTEN", "127.0.0.1:0".to_owned()),
+        ("SERVER__ADMIN_LISTEN", "127.0.0.1:0".to_owned()),
+        ("AURORA__BASE_URL", sandbox.base_url()),
+        ("AURORA__TENANTS__0__ID", sandbox::TENANT.to_owned()),
+        ("AURORA__TENANTS__0__KEY", sandbox::TENANT_KEY.to_owned()),
+        ("WEBHOOKS__SECRET", SECRET.to_owned()),
+        ("AUTH__API_KEYS__0__NAME", "process".to_owned()),
+        ("AUTH__API_KEYS__0__KEY", KEY.to_owned()),
+        ("AUTH__API_KEYS__0__TENANTS", sandbox::TENANT.to_owned()),
+        ("AUTH__API_KEYS__0__SCOPES", "read".to_owned()),
+    ])
+}
+
+async fn sandbox() -> Sandbox {
+    let config = sandbox::Config {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        requests_per_minute: 0,
+        ..sandbox::Config::default()
+    };
+    Sandbox::start(config).await.unwrap()
+}
+
+async fn events(http: &reqwest::Client, base: &str) -> Vec<String> {
+    let query = "query($after: String) { events(first: 100, after: $after) {
+        nodes { ... on DesignCompletedEvent { jobId } } pageInfo { hasNextPage endCursor } } }";
+    let (mut jobs, mut after) = (Vec::new(), Value::Null);
+    loop {
+        let body = json!({ "query": query, "variables": { "after": after } });
+        let request = http.post(format!("{base}/graphql")).bearer_auth(KEY).json(&body);
+        let answer: Value = request.send().await.unwrap().json().await.unwrap();
+        let page = &answer["data"]["events"];
+        let nodes = page["nodes"].as_array().unwrap_or_else(|| panic!("{answer}"));
+        jobs.extend(nodes.iter().map(|node| node["jobId"].as_str().unwrap().to_owned()));
+        after = page["pageInfo"]["endCursor"].clone();
+        if page["pageInfo"]["hasNextPage"] == false {
+            return jobs;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_announced_once_though_the_process_is_killed_again_and_again() {
+    let (sandbox, place, http) =
+        (sandbox().await, tempfile::tempdir().unwrap(), reqwest::Client::builder().build().unwrap());
+    sandbox.handle().plant(sandbox::TENANT, "p", "d").unwrap();
+    let settings = gateway(&sandbox);
+    let mut acknowledged = Vec::new();
+    for round in 0..4 {
+        let mut serve = command(place.path(), &settings);
+        let (running, base, _) = Running::start(tap(serve.arg("serve")), "listens on ");
+        let (http, url) = (&http, &base);
+        let deliver = |number: usize| async move {
+            let job = format!("j{round}-{number}");
+            let url = format!(
+                "{url}/webhooks/aurora/performance_simulation_job_completed?tenant_id={}&design_id=d&job_id={job}&status=succeeded",
+                sandbox::TENANT
+            );
+            let sent = http.get(url).header("X-Heliograph-Webhook-Token", SECRET).send().await;
+            sent.is_ok_and(|it| it.status() == 200).then_some(job)
+        };
+        let deliveries = futures_util::future::join_all((0..60).map(deliver));
+        if round < 3 {
+            let kill = async {
+                tokio::time::sleep(Duration::from_millis(40 * (round + 1))).await;
+                drop(running);
+            };
+            let (done, ()) = tokio::join!(deliveries, kill);
+            acknowledged.extend(done.into_iter().flatten());
+            continue;
+        }
+        acknowledged.extend(deliveries.await.into_iter().flatten());
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let mut announced = events(http, &base).await;
+        while !acknowledged.iter().all(|job| announced.contains(job)) {
+            assert!(Instant::now() < deadline, "lost: {acknowledged:?} against {announced:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            announced = events(http, &base).await;
+        }
+        let count = announced.len();
+        announced.sort();
+        announced.dedup();
+        assert_eq!(announced.len(), count, "announced twice");
+        drop(running);
+    }
+    assert!(acknowledged.len() >= 60, "the last round was in peace");
+}
+
+fn tap(command: &mut Command) -> Command {
+    let mut tapped = Command::new(command.get_program());
+    tapped.args(command.get_args()).current_dir(command.get_current_dir().unwrap()).env_clear();
+    for (key, value) in command.get_envs() {
+        tapped.env(key, value.unwrap());
+    }
+    tapped
+}
+
+#[tokio::test]
+async fn serve_ends_in_good_order_when_it_is_asked_to() {
+    let (sandbox, place) = (sandbox().await, tempfile::tempdir().unwrap());
+    let mut serve = command(place.path(), &gateway(&sandbox));
+    let (mut running, base, said) = Running::start(tap(serve.arg("serve")), "listens on ");
+    assert!(base.starts_with("http://127.0.0.1:") && !base.ends_with(":0"), "{said}");
+    let pid = running.0.id().to_string();
+    assert!(Command::new("kill").arg(&pid).status().unwrap().success());
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let status = loop {
+        if let Some(status) = running.0.try_wait().unwrap() {
+            break status;
+        }
+        assert!(Instant::now() < deadline, "it did not end");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert!(status.success(), "{status}");
+}
+
+#[test]
+fn the_demo_says_where_it_is_and_what_to_paste() {
+    let place = tempfile::tempdir().unwrap();
+    let settings = BTreeMap::from([
+        ("SERVER__LISTEN", "127.0.0.1:0".to_owned()),
+        ("SERVER__ADMIN_LISTEN", "127.0.0.1:0".to_owned()),
+        ("SANDBOX__LISTEN", "127.0.0.1:0".to_owned()),
+    ]);
+    let begun = Instant::now();
+    let mut demo = command(place.path(), &settings);
+    let (running, _, said) = Running::start(tap(demo.arg("demo")), "Ctrl-C ");
+    assert!(begun.elapsed() < Duration::from_secs(5), "it took {:?}", begun.elapsed());
+    let curl: String =
+        said.lines().skip_while(|line| !line.contains("curl")).take(2).collect::<Vec<_>>().join("\n");
+    let pasted = Command::new("bash").arg("-c").arg(&curl).output().unwrap();
+    let answer: Value =
+        serde_json::from_slice(&pasted.stdout).unwrap_or_else(|_| panic!("{curl}: {pasted:?}"));
+    assert_eq!(answer["data"]["viewer"]["tenants"][0]["tenantId"], sandbox::TENANT, "{answer}");
+    assert!(said.contains("/graphiql"));
+    drop(running);
+}
+
+fn refused(place: &Path, arguments: &[&str], settings: &[(&'static str, &str)]) -> Output {
+    let settings = settings.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
+    let output = command(place, &settings).args(arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    output
+}
+
+#[test]
+fn a_wrong_configuration_is_refused_with_its_place_before_any_port_is_opened() {
+    let place = tempfile::tempdir().unwrap();
+    std::fs::write(place.path().join("heliograph.toml"), "[server]\nlisten = \"127.0.0.1:0\"\nlitsen = 1\n")
+        .unwrap();
+    for arguments in [&["serve"][..], &["check-config"], &["demo"], &["sandbox"], &["webhooks", "list"]] {
+        let output = refused(place.path(), arguments, &[("SERVER__DRIAN", "1s")]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("heliograph.toml:3") && said.contains("litsen"), "{said}");
+        assert!(said.contains("HELIOGRAPH_SERVER__DRIAN"), "{said}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn serve_says_what_it_still_needs() {
+    let place = tempfile::tempdir().unwrap();
+    let said = String::from_utf8(refused(place.path(), &["serve"], &[]).stderr).unwrap();
+    assert!(said.contains("webhooks.secret") && said.contains("auth.api_keys"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn webhooks_are_registered_listed_and_deleted_and_twice_is_as_good_as_once() {
+    let (sandbox, place) = (sandbox().await, tempfile::tempdir().unwrap());
+    let mut settings = gateway(&sandbox);
+    settings.insert("SERVER__PUBLIC_URL", "http://127.0.0.1:9/".to_owned());
+    settings.insert("AURORA__APPLICATION_ID", sandbox::APPLICATION_ID.to_owned());
+    settings.insert("AURORA__APPLICATION_KEY", sandbox::APPLICATION_KEY.to_owned());
+    let run = |arguments: &[&str]| {
+        let output = command(place.path(), &settings).arg("webhooks").args(arguments).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(run(&["ensure"]).lines().all(|line| line.starts_with("created")));
+    assert!(run(&["ensure"]).lines().all(|line| line.starts_with("kept")));
+    let listed = run(&["list"]);
+    let done = listed.lines().find(|line| line.contains("performance_simulation_job_completed")).unwrap();
+    for part in ["<TENANT_ID>", "<SESSION_TOKEN>", "<JOB_ID>", "<DESIGN_ID>", "<STATUS>"] {
+        assert!(done.contains(part), "{done}");
+    }
+    assert!(!listed.contains(SECRET));
+    let id = done.split_whitespace().next().unwrap();
+    assert!(run(&["delete", id]).contains(id));
+    assert_eq!(run(&["list"]).lines().count(), listed.lines().count() - 1);
+}
+
+#[test]
+fn every_command_explains_itself_with_an_example() {
+    let commands: [&[&str]; 10] = [
+        &["serve"],
+        &["sandbox"],
+        &["demo"],
+        &["schema"],
+        &["check-config"],
+        &["healthcheck"],
+        &["webhooks"],
+        &["webhooks", "list"],
+        &["webhooks", "ensure"],
+        &["webhooks", "delete"],
+    ];
+    for arguments in commands {
+        let output = Command::new(BINARY).args(arguments).arg("--help").output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && said.contains("Example"), "{arguments:?}: {said}");
+    }
+}
