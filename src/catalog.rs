@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-pub use crate::aurora::{Budget, Error as Upstream};
+pub use crate::aurora::{Budget, Error as Upstream, NotConnected};
 
 pub use create::{CreateKey, Created};
 pub use error::Error;

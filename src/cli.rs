@@ -44,7 +44,8 @@ pub enum Command {
     #[command(after_help = "Example:\n  HELIOGRAPH_SANDBOX__LISTEN=127.0.0.1:4010 heliograph sandbox")]
     Sandbox(ConfigFile),
 
-    /// Run gateway and sandbox in one process; no credential is needed.
+    /// Run gateway and sandbox in one process; no credential is needed. Reads no file but the one it is given, and keeps
+    /// nothing unless store.path is set: the sandbox begins anew at each start.
     #[command(after_help = "Example:\n  heliograph demo")]
     Demo(ConfigFile),
 

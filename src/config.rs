@@ -85,7 +85,14 @@ impl Config {
     /// As [`load`](Self::load).
     pub fn from_process(file: Option<&Path>) -> Result<Self, Error> {
         let usual = Path::new(USUAL_FILE);
-        let file = file.or_else(|| usual.exists().then_some(usual));
+        Self::from_named(file.or_else(|| usual.exists().then_some(usual)))
+    }
+
+    /// Loads the named file, or none, under the process's environment.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn from_named(file: Option<&Path>) -> Result<Self, Error> {
         #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
         let variables = std::env::vars_os();
         let (read, unreadable): (Vec<_>, Vec<_>) = variables

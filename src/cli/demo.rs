@@ -17,7 +17,8 @@ use crate::{
 
 /// Runs both until asked to stop.
 pub(super) fn run(file: &ConfigFile) -> anyhow::Result<()> {
-    let mut config = Config::from_process(file.path.as_deref())?;
+    // A file that lies here is the one of a real gateway: the demo reads only what it is given.
+    let mut config = Config::from_named(file.path.as_deref())?;
     config.require_for_demo()?;
     for address in [config.server.listen, config.server.admin_listen, config.sandbox.listen] {
         if !address.ip().is_loopback() {
@@ -25,8 +26,9 @@ pub(super) fn run(file: &ConfigFile) -> anyhow::Result<()> {
         }
     }
     super::start_logging(&config)?;
-    if config.is_set("store.path") && !config.is_set("sandbox.seed") {
-        // The sandbox numbers its jobs by its seed; events kept from an earlier run would make new ones look like repeats.
+    if config.store.path.exists() && config.is_set("store.path") {
+        // The sandbox begins anew at each start. With the seed of an earlier run it would give out the same ids again, and
+        // news would look like repeats of what the store remembers.
         config.sandbox.seed = rand::rng().random();
     }
     // Kept until the end: dropping it removes the folder.

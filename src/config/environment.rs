@@ -20,8 +20,10 @@ pub(super) fn read(
     keys: &Keys,
     problems: &mut Vec<Problem>,
 ) -> Node {
-    let ours: BTreeMap<String, String> =
-        variables.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect();
+    let ours: BTreeMap<String, String> = variables
+        .into_iter()
+        .filter(|(name, _)| name.starts_with(PREFIX) && !is_service_link(name))
+        .collect();
 
     let mut layer = Node::table(Place::Nowhere);
     for (name, text) in ours {
@@ -33,6 +35,21 @@ pub(super) fn read(
         }
     }
     layer
+}
+
+/// Kubernetes tells every container where a Service called `heliograph` is, by variables of these forms. They are nobody's
+/// settings.
+fn is_service_link(name: &str) -> bool {
+    let Some(rest) = name.strip_prefix(PREFIX) else { return false };
+    match rest.strip_prefix("PORT") {
+        Some("") => true,
+        Some(port) => {
+            let mut parts = port.split('_').skip(1);
+            parts.next().is_some_and(|it| it.bytes().all(|byte| byte.is_ascii_digit()))
+                && parts.next().is_some_and(|it| ["TCP", "UDP", "SCTP"].contains(&it))
+        }
+        None => rest == "SERVICE_HOST" || rest == "SERVICE_PORT" || rest.starts_with("SERVICE_PORT_"),
+    }
 }
 
 /// The way from the root to one key.
@@ -120,4 +137,28 @@ fn unknown(name: &str, keys: &Keys) -> String {
     }
     let hint = keys.nearest(&path).map(|key| format!("; did you mean `{}`?", keys::variable(key)));
     format!("unknown variable{}", hint.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_kubernetes_says_of_a_service_is_no_setting() {
+        for name in [
+            "HELIOGRAPH_SERVICE_HOST",
+            "HELIOGRAPH_SERVICE_PORT",
+            "HELIOGRAPH_SERVICE_PORT_HTTP",
+            "HELIOGRAPH_PORT",
+            "HELIOGRAPH_PORT_4000_TCP",
+            "HELIOGRAPH_PORT_4000_TCP_ADDR",
+        ] {
+            assert!(is_service_link(name), "{name}");
+        }
+        for name in
+            ["HELIOGRAPH_SERVER__LISTEN", "HELIOGRAPH_PORTS", "HELIOGRAPH_PORT_X_TCP", "HELIOGRAPH_SERVICE"]
+        {
+            assert!(!is_service_link(name), "{name}");
+        }
+    }
 }

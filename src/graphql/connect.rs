@@ -11,7 +11,7 @@ use super::{
     tenant::Tenant,
 };
 use crate::{
-    catalog::{self, Upstream},
+    catalog::{self, NotConnected, Upstream},
     domain::TenantId,
 };
 
@@ -38,7 +38,9 @@ impl TenantMutation {
             Ok(key_expires_at) => {
                 Ok(ConnectTenantPayload { tenant: Some(tenant), key_expires_at, user_errors: Vec::new() })
             }
-            Err(catalog::Error::Aurora(Upstream::NotConnected { .. })) => {
+            Err(catalog::Error::Aurora(Upstream::NotConnected {
+                reason: NotConnected::ExchangeRefused | NotConnected::SessionTokenUsed,
+            })) => {
                 let message = "Aurora did not accept the session token: it is valid for one hour and one use";
                 let refused = UserError::new("TENANT_NOT_ACCEPTED", message, &["sessionToken"]);
                 Ok(ConnectTenantPayload { tenant: None, key_expires_at: None, user_errors: vec![refused] })

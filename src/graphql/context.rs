@@ -9,8 +9,8 @@ use super::{
     loader::Loaders,
 };
 use crate::{
-    catalog::{Catalog, Usage},
-    domain::{DesignKey, ProjectKey, Scope, TenantId, Viewer},
+    catalog::{Catalog, Error, Usage},
+    domain::{Design, DesignKey, Fetched, Project, ProjectKey, Scope, Summary, TenantId, Viewer},
     journal::{Cursors, Journal},
     relay::Feed,
 };
@@ -70,6 +70,7 @@ pub struct Asked {
     pub usage: Arc<Usage>,
     parts: Arc<Parts>,
     loaders: OnceLock<Loaders>,
+    lasting: bool,
     concerned: Mutex<Vec<TenantId>>,
 }
 
@@ -77,13 +78,76 @@ impl Asked {
     /// A request of a viewer.
     #[must_use]
     pub fn new(viewer: Viewer, parts: Arc<Parts>) -> Self {
-        Self { viewer, usage: Arc::default(), parts, loaders: OnceLock::new(), concerned: Mutex::default() }
+        Self {
+            viewer,
+            usage: Arc::default(),
+            parts,
+            loaders: OnceLock::new(),
+            lasting: false,
+            concerned: Mutex::default(),
+        }
+    }
+
+    /// A subscription of a viewer. It lives for hours and reads little at a time, and a loader keeps a note of each key that it
+    /// was ever asked for: so there is none.
+    #[must_use]
+    pub fn lasting(viewer: Viewer, parts: Arc<Parts>) -> Self {
+        Self { lasting: true, ..Self::new(viewer, parts) }
     }
 
     /// The loaders of this request; made when first needed, which a cached answer does not.
-    #[must_use]
-    pub fn loaders(&self) -> &Loaders {
-        self.loaders.get_or_init(|| Loaders::new(&self.parts.catalog, &self.usage))
+    fn loaders(&self) -> Option<&Loaders> {
+        (!self.lasting).then(|| self.loaders.get_or_init(|| Loaders::new(&self.parts.catalog, &self.usage)))
+    }
+
+    /// A summary: at once where it is at hand, else together with its siblings.
+    ///
+    /// # Errors
+    /// What the catalog says.
+    pub async fn summary(&self, key: &DesignKey) -> Result<Fetched<Summary>, Error> {
+        let catalog = &self.parts.catalog;
+        match (catalog.summary_at_hand(key, &self.usage), self.loaders()) {
+            (Some(known), _) => Ok(known),
+            (None, Some(loaders)) => loaders.summaries.load(key).await,
+            (None, None) => catalog.summary(key, &self.usage).await,
+        }
+    }
+
+    /// A design, likewise.
+    ///
+    /// # Errors
+    /// What the catalog says.
+    pub async fn design(&self, key: &DesignKey) -> Result<Fetched<Design>, Error> {
+        let catalog = &self.parts.catalog;
+        match (catalog.design_at_hand(key, &self.usage), self.loaders()) {
+            (Some(known), _) => Ok(known),
+            (None, Some(loaders)) => loaders.designs.load(key).await,
+            (None, None) => catalog.design(key, &self.usage).await,
+        }
+    }
+
+    /// A project, likewise.
+    ///
+    /// # Errors
+    /// What the catalog says.
+    pub async fn project(&self, key: &ProjectKey) -> Result<Fetched<Project>, Error> {
+        let catalog = &self.parts.catalog;
+        match (catalog.project_at_hand(key, &self.usage), self.loaders()) {
+            (Some(known), _) => Ok(known),
+            (None, Some(loaders)) => loaders.projects.load(key).await,
+            (None, None) => catalog.project(key, &self.usage).await,
+        }
+    }
+
+    /// The designs of a project, likewise.
+    ///
+    /// # Errors
+    /// What the catalog says.
+    pub async fn designs_of(&self, key: &ProjectKey) -> Result<Fetched<Vec<Arc<Design>>>, Error> {
+        match self.loaders() {
+            Some(loaders) => loaders.designs_of.load(key).await,
+            None => self.parts.catalog.designs_of(key, &self.usage).await,
+        }
     }
 
     /// The parts of the gateway, for what outlives the resolver that asks.

@@ -36,11 +36,15 @@ impl ProjectMutation {
     ) -> async_graphql::Result<CreateProjectPayload> {
         let asked = ctx.asked();
         let tenant = asked.tenant(input.tenant_id.as_ref())?;
-        let key = create_key(&input)?;
+        let idempotency_key = idempotency_key(input.idempotency_key.as_deref())?;
         let new = match input.check() {
             Ok(new) => new,
             Err(errors) => return Ok(CreateProjectPayload::refused(errors)),
         };
+        // Of the checked input, so that blanks around the id do not make another key of it.
+        let external_id = || new.external_provider_id.clone().map(CreateKey::ExternalId);
+        let key = idempotency_key.or_else(external_id);
+        let has_key = key.is_some();
         let catalog = &ctx.parts().catalog;
         match catalog.create_project(&tenant, new, key, &asked.usage).await {
             Ok(created) => Ok(CreateProjectPayload {
@@ -52,7 +56,12 @@ impl ProjectMutation {
                 let errors = messages.iter().map(|it| UserError::rejected(it.field.as_deref(), &it.message));
                 Ok(CreateProjectPayload::refused(errors.collect()))
             }
-            Err(error) => Err(error::public("project", &error).into()),
+            Err(error) => {
+                let failure = error::public("project", &error);
+                // Without a key, whoever sends it again may make a second project.
+                let retryable = failure.retryable && (has_key || failure.code != Code::OutcomeUnknown);
+                Err(failure.retryable(retryable).into())
+            }
         }
     }
 }
@@ -69,15 +78,13 @@ const LONGEST_TEXT: usize = 1000;
 /// The most labels or preferred modules that one project is given.
 const MOST_ITEMS: usize = 100;
 
-fn create_key(input: &CreateProjectInput) -> Result<Option<CreateKey>, Failure> {
-    if let Some(key) = &input.idempotency_key {
-        if key.trim().is_empty() || key.len() > LONGEST_KEY {
-            let message = format!("idempotencyKey must have between 1 and {LONGEST_KEY} bytes");
-            return Err(Failure::new(Code::BadUserInput, message));
-        }
-        return Ok(Some(CreateKey::Idempotency(key.clone())));
+fn idempotency_key(given: Option<&str>) -> Result<Option<CreateKey>, Failure> {
+    let Some(key) = given else { return Ok(None) };
+    if key.trim().is_empty() || key.len() > LONGEST_KEY {
+        let message = format!("idempotencyKey must have between 1 and {LONGEST_KEY} bytes");
+        return Err(Failure::new(Code::BadUserInput, message));
     }
-    Ok(input.external_provider_id.clone().filter(|id| !id.trim().is_empty()).map(CreateKey::ExternalId))
+    Ok(Some(CreateKey::Idempotency(key.to_owned())))
 }
 
 /// What a project is made from. Empty text counts as absent.

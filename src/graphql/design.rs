@@ -51,11 +51,7 @@ pub fn key(ctx: &Context<'_>, tenant: Option<&ID>, design: &ID) -> Result<Design
 
 /// Reads a design: at once where it is at hand, else together with its siblings.
 pub async fn load(ctx: &Context<'_>, key: DesignKey) -> Fallible<Design> {
-    let asked = ctx.asked();
-    let read = match ctx.parts().catalog.design_at_hand(&key, &asked.usage) {
-        Some(read) => Ok(read),
-        None => asked.loaders().designs.load(&key).await,
-    };
+    let read = ctx.asked().design(&key).await;
     Some(read.map(|read| Design(read.value)).map_err(|error| error::public("design", &error).into()))
 }
 

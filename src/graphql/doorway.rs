@@ -58,7 +58,8 @@ impl Doorway {
         // In a task of its own: a caller who hangs up must not leave a write half done.
         let task = tokio::spawn(async move { run.execute(operation, viewer, &request_id).await });
         task.await.unwrap_or_else(|_stopped| {
-            Answer::refused(Failure::new(Code::Internal, "the gateway stopped before the mutation ended"))
+            let failure = Failure::new(Code::Internal, "the gateway stopped before the mutation ended");
+            Answer::refused(failure.retryable(false))
         })
     }
 

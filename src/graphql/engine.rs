@@ -19,7 +19,7 @@ use super::{
     context::{Asked, Parts},
     error::{Code, Failure},
     limit::{self, Limits},
-    merge::merge_mutations,
+    merge::merge_roots,
     rules::{Inputs, one_root_field},
 };
 use crate::domain::{Scope, Viewer};
@@ -156,20 +156,24 @@ where
         if let Some(limits) = &self.limits {
             limit::check(&document, operation, &call.variables, limits)?;
         }
-        let kind = Kind::of(operation.ty);
         self.inputs.check(operation, &call.variables)?;
-        if kind == Kind::Subscription {
-            one_root_field(&document, operation)?;
+        let kind = Kind::of(operation.ty);
+        if kind == Kind::Query {
+            return Ok(Operation { document, call, kind });
         }
-        Ok(Operation { document, call, kind })
+        let merged = merge_roots(&document, call.operation_name.as_deref(), &call.variables);
+        if kind == Kind::Subscription {
+            one_root_field(choose(&merged, call.operation_name.as_deref())?)?;
+        }
+        Ok(Operation { document: Arc::new(merged), call, kind })
     }
 
     fn document(&self, text: &str) -> Result<Arc<ExecutableDocument>, Failure> {
         if let Some(known) = self.documents.get(text) {
             return Ok(known);
         }
-        let mut parsed = parse_query(text).map_err(|error| syntax(&ServerError::from(error)))?;
-        merge_mutations(&mut parsed);
+        let parsed = parse_query(text).map_err(|error| syntax(&ServerError::from(error)))?;
+        limit::check_fragments(&parsed)?;
         let parsed = Arc::new(parsed);
         self.documents.insert(text.into(), Arc::clone(&parsed));
         Ok(parsed)
@@ -180,11 +184,11 @@ where
         if let Err(failure) = may(&viewer, operation.kind) {
             return Answer::refused(failure);
         }
-        let explain = operation.call.explain;
+        let (explain, kind) = (operation.call.explain, operation.kind);
         let (request, asked) = self.request(operation, viewer);
         let mut answer = match AssertUnwindSafe(self.schema.execute(request)).catch_unwind().await {
             Ok(response) => finish(response),
-            Err(_panic) => return Answer::refused(internal(request_id)),
+            Err(_panic) => return Answer::refused(internal(request_id, kind)),
         };
         if let Some(asked) = asked.filter(|_| explain && answer.executed) {
             self.explain(&asked, &mut answer.response);
@@ -208,9 +212,9 @@ where
                 self.schema.execute_stream(request).map(finish).boxed()
             }
         };
-        AssertUnwindSafe(begin)
-            .catch_unwind()
-            .map(move |item| item.unwrap_or_else(|_panic| Answer::refused(internal(&request_id))))
+        AssertUnwindSafe(begin).catch_unwind().map(move |item| {
+            item.unwrap_or_else(|_panic| Answer::refused(internal(&request_id, Kind::Subscription)))
+        })
     }
 
     fn request(&self, operation: Operation, viewer: Viewer) -> (Request, Option<Arc<Asked>>) {
@@ -221,7 +225,8 @@ where
         request.set_parsed_query((*operation.document).clone());
         match &self.parts {
             Some(parts) => {
-                let asked = Arc::new(Asked::new(viewer, Arc::clone(parts)));
+                let begin = if operation.kind == Kind::Subscription { Asked::lasting } else { Asked::new };
+                let asked = Arc::new(begin(viewer, Arc::clone(parts)));
                 (request.data(Arc::clone(&asked)), Some(asked))
             }
             None => (request.data(viewer), None),
@@ -249,8 +254,10 @@ where
     }
 }
 
-fn internal(request_id: &str) -> Failure {
+/// What a mutation that broke off has done is not known: whoever sends it again may do it twice.
+fn internal(request_id: &str, kind: Kind) -> Failure {
     Failure::new(Code::Internal, "something went wrong in the gateway; the request id helps to find it")
+        .retryable(kind != Kind::Mutation)
         .detail("requestId", request_id)
 }
 

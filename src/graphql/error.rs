@@ -89,6 +89,8 @@ pub struct Failure {
     pub code: Code,
     /// For the person who reads it.
     pub message: String,
+    /// Whether trying again may help, without anybody changing anything.
+    pub retryable: bool,
     /// When trying again makes sense.
     pub retry_after: Option<Duration>,
     /// Further members of `extensions`.
@@ -99,7 +101,14 @@ impl Failure {
     /// A failure with nothing but its message.
     #[must_use]
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), retry_after: None, details: Vec::new() }
+        let retryable = code.is_retryable();
+        Self { code, message: message.into(), retryable, retry_after: None, details: Vec::new() }
+    }
+
+    /// Says whether trying again may help, where that differs from what the code says.
+    #[must_use]
+    pub fn retryable(self, retryable: bool) -> Self {
+        Self { retryable, ..self }
     }
 
     /// Says when trying again makes sense.
@@ -120,7 +129,7 @@ impl Failure {
     pub fn extensions(&self) -> ErrorExtensionValues {
         let mut values = ErrorExtensionValues::default();
         values.set("code", self.code.text());
-        values.set("retryable", self.code.is_retryable());
+        values.set("retryable", self.retryable);
         if let Some(wait) = self.retry_after {
             values.set("retryAfterMs", u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
         }

@@ -150,7 +150,7 @@ impl Announced {
     }
 
     fn id(&self) -> ID {
-        GlobalId::Event(self.event.tenant.clone(), self.event.seq).seal().into()
+        GlobalId::Event(self.event.tenant.clone(), self.cursor.clone()).seal().into()
     }
 
     fn project_key(&self) -> Option<ProjectKey> {
@@ -426,7 +426,8 @@ event_object! {
 }
 
 /// Reads one event by its place, for `node`.
-pub async fn load(ctx: &Context<'_>, tenant: TenantId, seq: Seq) -> Result<Event, Failure> {
+pub async fn load(ctx: &Context<'_>, tenant: TenantId, cursor: &str) -> Result<Event, Failure> {
+    let seq = ctx.parts().cursors.open(&tenant, cursor).map_err(|_| not_found("event"))?;
     let before = Seq(seq.0.saturating_sub(1));
     let read = ctx.parts().journal.events(&tenant, &Filter::default(), Some(before), 1).await;
     let slice = read.map_err(|error| match error {

@@ -10,6 +10,7 @@ use async_graphql::{
     Name, Positioned, Value, Variables,
     parser::types::{
         ExecutableDocument, Field, FragmentDefinition, OperationDefinition, Selection, SelectionSet,
+        VariableDefinition,
     },
 };
 
@@ -33,12 +34,19 @@ pub struct Limits {
     pub cost: usize,
 }
 
-/// Fields after all fragments are opened. The largest useful document, the whole design summary in several units, has
-/// some two hundred; beyond this, even looking at the document costs more than answering it is worth.
-const MOST_FIELDS: u64 = 4_000;
+/// Selections after all fragments are opened, over all operations of a document. The largest useful document, the whole
+/// design summary in several units, has some two hundred; beyond this, even looking at it costs more than answering it
+/// is worth, and what looks at it opens every fragment wherever it is spread.
+const MOST_SELECTIONS: u64 = 4_000;
+
+/// Values in an answer, if every list were as long as it is taken to be: some megabytes of JSON.
+const MOST_VALUES: u64 = 250_000;
 
 /// Designs that a project is taken to have. Most have one or two.
 const DESIGNS_OF_A_PROJECT: u64 = 5;
+
+/// Lines of a bill of materials, or arrays of a design. Most have fewer.
+const PARTS_OF_A_DESIGN: u64 = 10;
 
 /// Root fields that call Aurora, each for each thing that it names.
 const ROOT_CALLS: [&str; 9] = [
@@ -56,6 +64,25 @@ const ROOT_CALLS: [&str; 9] = [
 /// Fields further down that call Aurora, once for each object that they are asked of.
 const INNER_CALLS: [&str; 4] = ["project", "designs", "design", "summary"];
 
+/// Refuses a document whose fragments make it too large, name what is not there, or spread themselves. To be asked before
+/// anything else looks at the document.
+///
+/// # Errors
+/// `OPERATION_TOO_EXPENSIVE` or `GRAPHQL_VALIDATION_FAILED`.
+pub(super) fn check_fragments(document: &ExecutableDocument) -> Result<(), Failure> {
+    let variables = Variables::default();
+    let mut measuring = Measuring::new(document, &[], &variables);
+    let mut selections = 0_u64;
+    let sets = document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
+    for set in sets.chain(document.fragments.values().map(|it| &it.node.selection_set.node)) {
+        selections = selections.saturating_add(measuring.set(set, true).selections);
+    }
+    if let Some(why) = measuring.wrong {
+        return Err(Failure::new(Code::GraphqlValidationFailed, why));
+    }
+    within("selections", selections, MOST_SELECTIONS)
+}
+
 /// Refuses an operation that asks for too much.
 ///
 /// # Errors
@@ -66,26 +93,24 @@ pub(super) fn check(
     variables: &Variables,
     limits: &Limits,
 ) -> Result<(), Failure> {
-    let mut measuring = Measuring { fragments: &document.fragments, variables, known: HashMap::new() };
-    let mut found = measuring.set(&operation.selection_set.node, true);
-    found.directives = found.directives.saturating_add(operation.directives.len() as u64);
-    let figures = [
-        ("depth", found.depth, limits.depth),
-        ("aliases", found.aliases, limits.aliases),
-        ("root fields", found.roots, limits.root_fields),
-        ("directives", found.directives, limits.directives),
-        ("calls to Aurora", found.calls, limits.cost),
-        ("fields", found.fields, usize::try_from(MOST_FIELDS).unwrap_or(usize::MAX)),
-    ];
-    for (what, found, limit) in figures {
-        if found > limit as u64 {
-            let message = format!("the operation asks for too much: {found} {what}, and {limit} are allowed");
-            return Err(Failure::new(Code::OperationTooExpensive, message)
-                .detail("limit", limit as u64)
-                .detail("found", found));
-        }
+    let mut measuring = Measuring::new(document, &operation.variable_definitions, variables);
+    let found = measuring.set(&operation.selection_set.node, true);
+    let directives = found.directives.saturating_add(operation.directives.len() as u64);
+    within("levels", found.depth, limits.depth as u64)?;
+    within("aliases", found.aliases, limits.aliases as u64)?;
+    within("root fields", found.roots, limits.root_fields as u64)?;
+    within("directives", directives, limits.directives as u64)?;
+    within("calls to Aurora", found.calls, limits.cost as u64)?;
+    within("values", found.values, MOST_VALUES)
+}
+
+fn within(what: &str, found: u64, limit: u64) -> Result<(), Failure> {
+    if found <= limit {
+        return Ok(());
     }
-    Ok(())
+    let message = format!("the operation asks for too much: {found} {what}, and {limit} are allowed");
+    let failure = Failure::new(Code::OperationTooExpensive, message);
+    Err(failure.detail("limit", limit).detail("found", found))
 }
 
 /// The figures of a selection. Sums saturate: what is too much stays too much.
@@ -94,9 +119,11 @@ struct Shape {
     depth: u64,
     aliases: u64,
     directives: u64,
-    fields: u64,
+    /// Fields, spreads and inline fragments.
+    selections: u64,
     roots: u64,
     calls: u64,
+    values: u64,
 }
 
 impl Shape {
@@ -105,21 +132,33 @@ impl Shape {
             depth: self.depth.max(other.depth),
             aliases: self.aliases.saturating_add(other.aliases),
             directives: self.directives.saturating_add(other.directives),
-            fields: self.fields.saturating_add(other.fields),
+            selections: self.selections.saturating_add(other.selections),
             roots: self.roots.saturating_add(other.roots),
             calls: self.calls.saturating_add(other.calls),
+            values: self.values.saturating_add(other.values),
         }
     }
 }
 
 struct Measuring<'a> {
     fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
+    definitions: &'a [Positioned<VariableDefinition>],
     variables: &'a Variables,
     /// Each fragment's shape at the root and below; `None` while it is being measured, so that a circle ends.
     known: HashMap<(&'a Name, bool), Option<Shape>>,
+    /// What is wrong with the fragments, if anything is.
+    wrong: Option<String>,
 }
 
 impl<'a> Measuring<'a> {
+    fn new(
+        document: &'a ExecutableDocument,
+        definitions: &'a [Positioned<VariableDefinition>],
+        variables: &'a Variables,
+    ) -> Self {
+        Self { fragments: &document.fragments, definitions, variables, known: HashMap::new(), wrong: None }
+    }
+
     fn set(&mut self, set: &'a SelectionSet, root: bool) -> Shape {
         set.items.iter().fold(Shape::default(), |sum, item| {
             let mut shape = match &item.node {
@@ -127,6 +166,7 @@ impl<'a> Measuring<'a> {
                 Selection::InlineFragment(inline) => self.set(&inline.node.selection_set.node, root),
                 Selection::FragmentSpread(spread) => self.fragment(&spread.node.fragment_name.node, root),
             };
+            shape.selections = shape.selections.saturating_add(1);
             shape.directives = shape.directives.saturating_add(item.node.directives().len() as u64);
             sum.and(shape)
         })
@@ -134,9 +174,15 @@ impl<'a> Measuring<'a> {
 
     fn fragment(&mut self, name: &'a Name, root: bool) -> Shape {
         if let Some(known) = self.known.get(&(name, root)) {
-            return known.unwrap_or_default();
+            return known.unwrap_or_else(|| {
+                self.wrong = Some(format!("the fragment {name} spreads itself"));
+                Shape::default()
+            });
         }
-        let Some(fragment) = self.fragments.get(name) else { return Shape::default() };
+        let Some(fragment) = self.fragments.get(name) else {
+            self.wrong = Some(format!("there is no fragment {name}"));
+            return Shape::default();
+        };
         self.known.insert((name, root), None);
         let mut shape = self.set(&fragment.node.selection_set.node, root);
         shape.directives = shape.directives.saturating_add(fragment.node.directives.len() as u64);
@@ -148,22 +194,23 @@ impl<'a> Measuring<'a> {
         let name = field.name.node.as_str();
         let inner = self.set(&field.selection_set.node, false);
         let times = self.times(field, name);
-        let own = if root { ROOT_CALLS.contains(&name) } else { INNER_CALLS.contains(&name) };
-        let own = match name {
+        let calls = match name {
             "nodes" if root => times,
-            _ => u64::from(own),
+            _ if root => u64::from(ROOT_CALLS.contains(&name)),
+            _ => u64::from(INNER_CALLS.contains(&name)),
         };
         Shape {
             depth: inner.depth.saturating_add(1),
             aliases: inner.aliases.saturating_add(u64::from(field.alias.is_some())),
             directives: inner.directives,
-            fields: inner.fields.saturating_add(1),
+            selections: inner.selections,
             roots: u64::from(root),
-            calls: own.saturating_add(times.saturating_mul(inner.calls)),
+            calls: calls.saturating_add(times.saturating_mul(inner.calls)),
+            values: times.saturating_mul(inner.values.saturating_add(1)),
         }
     }
 
-    /// How many objects the field's selection is asked of.
+    /// How many objects, or plain values, the field gives.
     fn times(&self, field: &Field, name: &str) -> u64 {
         match name {
             "projects" | "events" | "setAsideDeliveries" => match self.argument(field, "first") {
@@ -175,14 +222,25 @@ impl<'a> Measuring<'a> {
                 _ => 1,
             },
             "designs" => DESIGNS_OF_A_PROJECT,
+            "arrays" | "billOfMaterials" => PARTS_OF_A_DESIGN,
+            "monthly" => 12,
+            "hourly" => 8_760,
             _ => 1,
         }
     }
 
-    /// The value of an argument, those of variables included.
+    /// The value of an argument, those of variables and of their defaults included.
     fn argument(&self, field: &Field, name: &str) -> Option<Value> {
         let value = field.get_argument(name)?.node.clone();
-        value.into_const_with(|name| self.variables.get(&name).cloned().ok_or(())).ok()
+        value.into_const_with(|name| self.variable(&name).ok_or(())).ok()
+    }
+
+    fn variable(&self, name: &Name) -> Option<Value> {
+        if let Some(value) = self.variables.get(name) {
+            return Some(value.clone());
+        }
+        let definition = self.definitions.iter().find(|it| it.node.name.node == *name)?;
+        definition.node.default_value.as_ref().map(|it| it.node.clone())
     }
 }
 
@@ -192,13 +250,17 @@ mod tests {
     use async_graphql::parser::parse_query;
     use serde_json::json;
 
-    const LIMITS: Limits = Limits { depth: 15, aliases: 30, root_fields: 20, directives: 10, cost: 450 };
+    const LIMITS: Limits = Limits { depth: 15, aliases: 30, root_fields: 20, directives: 10, cost: 150 };
 
     fn refusal(text: &str, variables: serde_json::Value) -> Option<String> {
         let document = parse_query(text).unwrap();
         let (_, operation) = document.operations.iter().next().unwrap();
         let variables = Variables::from_json(variables);
-        check(&document, &operation.node, &variables, &LIMITS).err().map(|it| it.message)
+        let checked = check_fragments(&document);
+        checked
+            .and_then(|()| check(&document, &operation.node, &variables, &LIMITS))
+            .err()
+            .map(|it| it.message)
     }
 
     #[test]
@@ -222,14 +284,14 @@ mod tests {
         assert_eq!(refusal(list, json!({ "n": 20 })), None);
         let message = refusal(list, json!({ "n": 100 })).unwrap();
         assert!(message.contains("601 calls to Aurora"), "{message}");
-        let ids: Vec<_> = (0..451).map(|it| it.to_string()).collect();
+        let ids: Vec<_> = (0..151).map(|it| it.to_string()).collect();
         assert!(refusal("query($i: [ID!]!) { nodes(ids: $i) { id } }", json!({ "i": ids })).is_some());
     }
 
     #[test]
     fn depth_aliases_roots_and_directives_have_their_limits() {
         let deep = format!("{}{}", "{ a".repeat(16), "}".repeat(16));
-        assert!(refusal(&deep, json!({})).unwrap().contains("16 depth"));
+        assert!(refusal(&deep, json!({})).unwrap().contains("16 levels"));
         let aliases: String = (0..31).map(|it| format!("a{it}: name ")).collect();
         assert!(refusal(&format!("{{ viewer {{ {aliases} }} }}"), json!({})).unwrap().contains("31 aliases"));
         assert!(
@@ -242,15 +304,45 @@ mod tests {
     }
 
     #[test]
-    fn a_bomb_of_fragments_is_measured_in_no_time() {
-        let mut bomb = "query { ...F0 } ".to_owned();
-        for number in 0..60 {
-            let next = number + 1;
-            bomb.push_str(&format!("fragment F{number} on Query {{ ...F{next} ...F{next} }} "));
+    fn a_default_of_a_variable_counts_as_its_value() {
+        let list = "query($n: Int = 100) { projects(first: $n) { nodes { designs { summary { stale } } } } }";
+        assert!(refusal(list, json!({})).unwrap().contains("601 calls"));
+        let ids: Vec<_> = (0..151).map(|it| format!("\"{it}\"")).collect();
+        let nodes = format!("query($i: [ID!]! = [{}]) {{ nodes(ids: $i) {{ id }} }}", ids.join(","));
+        assert!(refusal(&nodes, json!({})).unwrap().contains("151 calls"));
+    }
+
+    #[test]
+    fn the_hours_of_a_year_weigh_what_they_are() {
+        let hours = |aliases: usize| {
+            let fields: String = (0..aliases).map(|it| format!("h{it}: hourly ")).collect();
+            format!("{{ designSummary(designId: 1) {{ energyProduction {{ {fields} }} }} }}")
+        };
+        assert_eq!(refusal(&hours(3), json!({})), None);
+        assert!(refusal(&hours(29), json!({})).unwrap().contains("values"));
+    }
+
+    #[test]
+    fn a_bomb_of_fragments_is_measured_in_no_time_whatever_lies_at_its_end() {
+        for end in ["__typename", "...Missing", "...F0"] {
+            for begin in [
+                "query { ...F0 }",
+                "query Good { tenant { id } } query Bad { ...F0 }",
+                "query { tenant { id } }",
+            ] {
+                let mut bomb = format!("{begin} ");
+                for number in 0..60 {
+                    let next = number + 1;
+                    bomb.push_str(&format!(
+                        "fragment F{number} on Query {{ ...F{next} ...F{next} ... {{ ...F{next} }} }} "
+                    ));
+                }
+                bomb.push_str(&format!("fragment F60 on Query {{ {end} }}"));
+                assert!(refusal(&bomb, json!({})).is_some(), "{begin} … {end}");
+            }
         }
-        bomb.push_str("fragment F60 on Query { __typename }");
-        assert!(refusal(&bomb, json!({})).is_some());
         let circle = "{ ...A } fragment A on Query { ...B } fragment B on Query { ...A __typename }";
-        assert_eq!(refusal(circle, json!({})), None, "circles are left for validation");
+        assert!(refusal(circle, json!({})).unwrap().contains("spreads itself"));
+        assert!(refusal("{ ...A }", json!({})).unwrap().contains("no fragment A"));
     }
 }

@@ -1,98 +1,178 @@
-//! Makes a mutation that is selected twice under one response key run once.
+//! Makes what is selected twice under one response key, at the root of a mutation or a subscription, run once.
 //!
-//! GraphQL says that equal selections are one field; the engine would run each. This is done once per document, on the
-//! roots of mutations, before validation: selections that differ in their arguments are left as they are, for
-//! validation to refuse.
+//! GraphQL says that equal selections are one field; the engine would run each, and overlooks fragments at the root of a
+//! subscription. So the root is flattened and its equal fields are merged, before validation: fields that differ in their
+//! arguments are left as they are, for validation to refuse. To be done only on documents whose fragments have been
+//! measured, for each is opened wherever it is spread.
+
+use std::collections::HashMap;
 
 use async_graphql::{
-    Name, Positioned,
-    parser::types::{ExecutableDocument, Field, OperationType, Selection, SelectionSet},
+    Name, Positioned, Value, Variables,
+    parser::types::{
+        Directive, DocumentOperations, ExecutableDocument, Field, FragmentDefinition, InlineFragment,
+        OperationDefinition, OperationType, Selection, SelectionSet, VariableDefinition,
+    },
 };
 
-/// Merges equal fields at the root of each mutation, those in fragments included. Selections with directives stay
-/// as they are: whether they count is known only with the variables.
-pub(super) fn merge_mutations(document: &mut ExecutableDocument) {
+/// The document with one field for each thing that the named operation does.
+pub(super) fn merge_roots(
+    document: &ExecutableDocument,
+    name: Option<&str>,
+    variables: &Variables,
+) -> ExecutableDocument {
+    let mut merged = document.clone();
     let mut inlined = Vec::new();
-    let fragments = document.fragments.clone();
-    let operations: Vec<_> = match &mut document.operations {
-        async_graphql::parser::types::DocumentOperations::Single(operation) => vec![operation],
-        async_graphql::parser::types::DocumentOperations::Multiple(operations) => {
-            operations.values_mut().collect()
-        }
-    };
-    for operation in operations {
-        if operation.node.ty != OperationType::Mutation {
-            continue;
-        }
-        let root = &mut operation.node.selection_set.node;
-        let mut flat = Vec::new();
-        flatten(root, &fragments, &mut flat, &mut inlined, MOST_NESTED);
-        root.items = merged(flat);
+    if let Some(operation) = chosen(&mut merged.operations, name) {
+        let type_name = match operation.ty {
+            OperationType::Query => "Query",
+            OperationType::Mutation => "Mutation",
+            OperationType::Subscription => "Subscription",
+        };
+        let mut flattening =
+            Flattening { fragments: &document.fragments, type_name, flat: Vec::new(), inlined: &mut inlined };
+        flattening.open(&operation.selection_set.node, &[]);
+        let flat = flattening.flat;
+        let given = Given { definitions: &operation.variable_definitions, variables };
+        operation.selection_set.node.items = merge(flat, &given);
     }
     for name in inlined {
-        if !is_spread(document, &name) {
-            document.fragments.remove(&name);
+        if !is_spread(&merged, &name) {
+            merged.fragments.remove(&name);
         }
+    }
+    merged
+}
+
+fn chosen<'a>(
+    operations: &'a mut DocumentOperations,
+    name: Option<&str>,
+) -> Option<&'a mut OperationDefinition> {
+    match (operations, name) {
+        (DocumentOperations::Single(operation), _) => Some(&mut operation.node),
+        (DocumentOperations::Multiple(all), Some(name)) => all.get_mut(name).map(|it| &mut it.node),
+        (DocumentOperations::Multiple(all), None) => all.values_mut().next().map(|it| &mut it.node),
     }
 }
 
-/// How deep fragments at the root are opened. Deeper ones, and circles, are left for validation.
-const MOST_NESTED: usize = 8;
+struct Flattening<'a> {
+    fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
+    type_name: &'static str,
+    flat: Vec<Positioned<Selection>>,
+    inlined: &'a mut Vec<Name>,
+}
 
-type Fragments =
-    std::collections::HashMap<Name, Positioned<async_graphql::parser::types::FragmentDefinition>>;
-
-fn flatten(
-    set: &SelectionSet,
-    fragments: &Fragments,
-    flat: &mut Vec<Positioned<Selection>>,
-    inlined: &mut Vec<Name>,
-    depth: usize,
-) {
-    for item in &set.items {
-        let plain = item.node.directives().is_empty() && depth > 0;
-        match &item.node {
-            Selection::FragmentSpread(spread) if plain => {
-                let name = &spread.node.fragment_name.node;
-                match fragments.get(name).filter(|it| it.node.directives.is_empty()) {
-                    Some(fragment) if fragment.node.type_condition.node.on.node == "Mutation" => {
-                        inlined.push(name.clone());
-                        flatten(&fragment.node.selection_set.node, fragments, flat, inlined, depth - 1);
+impl Flattening<'_> {
+    /// Takes the selections out of the fragments of this type; the directives around them go with each.
+    fn open(&mut self, set: &SelectionSet, around: &[Positioned<Directive>]) {
+        for item in &set.items {
+            let directives: Vec<_> = around.iter().chain(item.node.directives()).cloned().collect();
+            match &item.node {
+                Selection::FragmentSpread(spread) => {
+                    let name = &spread.node.fragment_name.node;
+                    let fragment = self.fragments.get(name);
+                    if let Some(fragment) =
+                        fragment.filter(|it| self.fits(&it.node.type_condition.node.on.node))
+                    {
+                        self.inlined.push(name.clone());
+                        self.open(&fragment.node.selection_set.node, &directives);
+                        continue;
                     }
-                    _ => flat.push(item.clone()),
                 }
+                Selection::InlineFragment(inline) => {
+                    let on = inline.node.type_condition.as_ref().map(|it| &it.node.on.node);
+                    if on.is_none_or(|on| self.fits(on)) {
+                        self.open(&inline.node.selection_set.node, &directives);
+                        continue;
+                    }
+                }
+                Selection::Field(_) => {}
             }
-            Selection::InlineFragment(inline)
-                if plain
-                    && inline.node.type_condition.as_ref().is_none_or(|on| on.node.on.node == "Mutation") =>
-            {
-                flatten(&inline.node.selection_set.node, fragments, flat, inlined, depth - 1);
-            }
-            _ => flat.push(item.clone()),
+            let mut item = item.clone();
+            *item.node.directives_mut() = directives;
+            self.flat.push(item);
         }
+    }
+
+    fn fits(&self, on: &Name) -> bool {
+        on == self.type_name
     }
 }
 
-fn merged(items: Vec<Positioned<Selection>>) -> Vec<Positioned<Selection>> {
-    let mut kept: Vec<Positioned<Selection>> = Vec::with_capacity(items.len());
-    for item in items {
-        let Selection::Field(field) = &item.node else {
-            kept.push(item);
-            continue;
-        };
-        let twin = kept.iter_mut().find_map(|known| match &mut known.node {
-            Selection::Field(known) if same(&known.node, &field.node) => Some(known),
-            _ => None,
-        });
-        match twin {
-            Some(known) => {
-                let more = field.node.selection_set.node.items.iter().cloned();
-                known.node.selection_set.node.items.extend(more);
+/// What variables stand for.
+struct Given<'a> {
+    definitions: &'a [Positioned<VariableDefinition>],
+    variables: &'a Variables,
+}
+
+impl Given<'_> {
+    /// Whether a field with these directives is there at all.
+    fn includes(&self, directives: &[Positioned<Directive>]) -> bool {
+        directives.iter().all(|directive| {
+            let condition = directive
+                .node
+                .get_argument("if")
+                .and_then(|it| it.node.clone().into_const_with(|name| self.value(&name).ok_or(())).ok());
+            match (directive.node.name.node.as_str(), condition) {
+                ("skip", Some(Value::Boolean(skip))) => !skip,
+                ("include", Some(Value::Boolean(include))) => include,
+                _ => true,
             }
-            None => kept.push(item),
+        })
+    }
+
+    fn value(&self, name: &Name) -> Option<Value> {
+        if let Some(value) = self.variables.get(name) {
+            return Some(value.clone());
+        }
+        let definition = self.definitions.iter().find(|it| it.node.name.node == *name)?;
+        definition.node.default_value.as_ref().map(|it| it.node.clone())
+    }
+}
+
+/// Of equal fields that are there, the first takes in what the others select. What is not there stays as it is, for its
+/// variables count as used.
+fn merge(flat: Vec<Positioned<Selection>>, given: &Given<'_>) -> Vec<Positioned<Selection>> {
+    let mut kept: Vec<Positioned<Selection>> = Vec::with_capacity(flat.len());
+    for item in flat {
+        let twin = match &item.node {
+            Selection::Field(field) if given.includes(&field.node.directives) => {
+                kept.iter().position(|known| match &known.node {
+                    Selection::Field(known) => {
+                        given.includes(&known.node.directives) && same(&known.node, &field.node)
+                    }
+                    _ => false,
+                })
+            }
+            _ => None,
+        };
+        match (twin.and_then(|at| kept.get_mut(at)), item.node) {
+            (Some(Positioned { node: Selection::Field(first), .. }), Selection::Field(more)) => {
+                conditional_inside(&mut first.node);
+                let mut more = more.node;
+                conditional_inside(&mut more);
+                first.node.selection_set.node.items.extend(more.selection_set.node.items);
+            }
+            (_, node) => kept.push(Positioned::new(node, item.pos)),
         }
     }
     kept
+}
+
+/// Moves a field's directives onto what it selects: the merged field is there whichever of its parts are.
+fn conditional_inside(field: &mut Field) {
+    if field.directives.is_empty() {
+        return;
+    }
+    let pos = field.selection_set.pos;
+    let inside = InlineFragment {
+        type_condition: None,
+        directives: std::mem::take(&mut field.directives),
+        selection_set: std::mem::take(&mut field.selection_set),
+    };
+    field.selection_set.pos = pos;
+    field.selection_set.node.items =
+        vec![Positioned::new(Selection::InlineFragment(Positioned::new(inside, pos)), pos)];
 }
 
 fn same(a: &Field, b: &Field) -> bool {
@@ -104,8 +184,6 @@ fn same(a: &Field, b: &Field) -> bool {
     };
     a.response_key().node == b.response_key().node
         && a.name.node == b.name.node
-        && a.directives.is_empty()
-        && b.directives.is_empty()
         && arguments(a) == arguments(b)
 }
 
@@ -125,32 +203,45 @@ fn is_spread(document: &ExecutableDocument, name: &Name) -> bool {
 mod tests {
     use super::*;
     use async_graphql::parser::parse_query;
+    use serde_json::json;
 
-    fn roots(text: &str) -> (usize, usize) {
-        let mut document = parse_query(text).unwrap();
-        merge_mutations(&mut document);
+    /// Root fields that are there after merging, and fragments that are left.
+    fn roots(text: &str, variables: serde_json::Value) -> (usize, usize) {
+        let variables = Variables::from_json(variables);
+        let document = merge_roots(&parse_query(text).unwrap(), None, &variables);
         let (_, operation) = document.operations.iter().next().unwrap();
-        (operation.node.selection_set.node.items.len(), document.fragments.len())
+        let given = Given { definitions: &operation.node.variable_definitions, variables: &variables };
+        let items = operation.node.selection_set.node.items.iter();
+        (items.filter(|it| given.includes(it.node.directives())).count(), document.fragments.len())
     }
 
     #[test]
     fn equal_selections_become_one() {
-        assert_eq!(roots("mutation { a(x: 1, y: 2) { b } a(y: 2, x: 1) { c } }"), (1, 0));
-        assert_eq!(roots("mutation { a(x: 1) { b } ...F } fragment F on Mutation { a(x: 1) { c } }"), (1, 0));
-        assert_eq!(roots("mutation { ... { a { b } } ... on Mutation { a { b } } }"), (1, 0));
+        for text in [
+            "mutation { a(x: 1, y: 2) { b } a(y: 2, x: 1) { c } }",
+            "mutation { a(x: 1) { b } ...F } fragment F on Mutation { a(x: 1) { c } }",
+            "mutation { ...F ...F } fragment F on Mutation { ...G } fragment G on Mutation { a { c } }",
+            "mutation { ... { a { b } } ... on Mutation { a { b } } }",
+            "subscription { a { b } ...F } fragment F on Subscription { a { c } }",
+        ] {
+            assert_eq!(roots(text, json!({})), (1, 0), "{text}");
+        }
     }
 
     #[test]
     fn what_differs_stays_apart() {
-        assert_eq!(roots("mutation { a(x: 1) { b } a(x: 2) { b } }"), (2, 0));
-        assert_eq!(roots("mutation { a { b } c: a { b } }"), (2, 0));
-        assert_eq!(roots("mutation($s: Boolean!) { a { b } a @skip(if: $s) { b } }"), (2, 0));
-        assert_eq!(roots("query { a { b } a { b } }"), (2, 0));
+        assert_eq!(roots("mutation { a(x: 1) { b } a(x: 2) { b } }", json!({})), (2, 0));
+        assert_eq!(roots("mutation { a { b } c: a { b } }", json!({})), (2, 0));
     }
 
     #[test]
-    fn a_circle_of_fragments_ends() {
-        let text = "mutation { ...F } fragment F on Mutation { a { b } ...F }";
-        assert!(roots(text).1 == 1, "the circle stays for validation to refuse");
+    fn directives_count_by_their_values() {
+        let text =
+            "mutation($s: Boolean = true) { a { b } a @include(if: $s) { c } ... @skip(if: $s) { a { d } } }";
+        assert_eq!(roots(text, json!({})), (1, 0));
+        assert_eq!(roots(text, json!({ "s": false })), (1, 0));
+        let text = "mutation($s: Boolean!) { a @skip(if: $s) { b } a @include(if: $s) { c } }";
+        assert_eq!(roots(text, json!({ "s": true })), (1, 0));
+        assert_eq!(roots(text, json!({ "s": false })), (1, 0));
     }
 }

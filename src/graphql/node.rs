@@ -101,8 +101,8 @@ async fn load(ctx: &Context<'_>, id: &ID) -> Fallible<Node> {
         GlobalId::Summary(key) => {
             DesignSummary::load(ctx, key).await.map(|read| read.map(Node::DesignSummary))
         }
-        GlobalId::Event(tenant, seq) => {
-            Some(event::load(ctx, tenant, seq).await.map(Into::into).map_err(Into::into))
+        GlobalId::Event(tenant, cursor) => {
+            Some(event::load(ctx, tenant, &cursor).await.map(Into::into).map_err(Into::into))
         }
     }
 }

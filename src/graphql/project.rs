@@ -58,7 +58,7 @@ impl ProjectQuery {
             Err(failure) => return Some(Err(failure.into())),
         };
         let catalog = &ctx.parts().catalog;
-        match catalog.project_by_external_id(&tenant, &external_provider_id, &asked.usage).await {
+        match catalog.project_by_external_id(&tenant, external_provider_id.trim(), &asked.usage).await {
             Ok(found) => found.map(|read| Ok(Project(read.value))),
             Err(error) => Some(Err(error::public("project", &error).into())),
         }
@@ -108,11 +108,7 @@ fn key(ctx: &Context<'_>, tenant: Option<&ID>, project: &ID) -> Result<ProjectKe
 
 /// Reads a project: at once where it is at hand, else together with its siblings.
 pub async fn load(ctx: &Context<'_>, key: ProjectKey) -> Fallible<Project> {
-    let asked = ctx.asked();
-    let read = match ctx.parts().catalog.project_at_hand(&key, &asked.usage) {
-        Some(read) => Ok(read),
-        None => asked.loaders().projects.load(&key).await,
-    };
+    let read = ctx.asked().project(&key).await;
     Some(read.map(|read| Project(read.value)).map_err(|error| error::public("project", &error).into()))
 }
 
@@ -202,11 +198,17 @@ impl Project {
         self.0.created_at.map(DateTime)
     }
 
-    /// The designs on the project, in no particular order. Costs a call to Aurora where they are not in the cache.
-    async fn designs(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Design>> {
-        let read = ctx.asked().loaders().designs_of.load(&self.key()).await;
-        let designs = read.map_err(|error| error::public("project", &error))?;
-        Ok(designs.value.iter().cloned().map(Design).collect())
+    /// The designs on the project, in no particular order; empty with an error where Aurora could not be asked. Costs a call
+    /// to Aurora where they are not in the cache.
+    async fn designs(&self, ctx: &Context<'_>) -> Vec<Design> {
+        match ctx.asked().designs_of(&self.key()).await {
+            Ok(designs) => designs.value.iter().cloned().map(Design).collect(),
+            Err(error) => {
+                // The type promises a list, and an error in its place would take down everything around it.
+                ctx.add_error(ctx.set_error_path(error::public("project", &error).into()));
+                Vec::new()
+            }
+        }
     }
 
     /// The page in Aurora's application where people work on the project.

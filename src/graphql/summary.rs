@@ -48,11 +48,7 @@ pub struct DesignSummary {
 impl DesignSummary {
     /// Reads a summary: at once where it is at hand, else together with its siblings.
     pub async fn load(ctx: &Context<'_>, key: DesignKey) -> Fallible<Self> {
-        let asked = ctx.asked();
-        let read = match ctx.parts().catalog.summary_at_hand(&key, &asked.usage) {
-            Some(read) => Ok(read),
-            None => asked.loaders().summaries.load(&key).await,
-        };
+        let read = ctx.asked().summary(&key).await;
         Some(read.map(|read| Self { key, read }).map_err(|error| error::public("design", &error).into()))
     }
 

@@ -178,6 +178,8 @@ fn the_demo_says_where_it_is_and_what_to_paste() {
         ("SERVER__ADMIN_LISTEN", "127.0.0.1:0".to_owned()),
         ("SANDBOX__LISTEN", "127.0.0.1:0".to_owned()),
     ]);
+    // The settings of a real gateway lie in the same folder; the demo leaves them and its store alone.
+    std::fs::write(place.path().join("heliograph.toml"), heliograph::config::DEFAULTS).unwrap();
     let begun = Instant::now();
     let mut demo = command(place.path(), &settings);
     let (running, _, said) = Running::start(tap(demo.arg("demo")), "Ctrl-C ");
@@ -189,6 +191,7 @@ fn the_demo_says_where_it_is_and_what_to_paste() {
         serde_json::from_slice(&pasted.stdout).unwrap_or_else(|_| panic!("{curl}: {pasted:?}"));
     assert_eq!(answer["data"]["viewer"]["tenants"][0]["tenantId"], sandbox::TENANT, "{answer}");
     assert!(said.contains("/graphiql"));
+    assert!(!place.path().join("heliograph.db").exists());
     drop(running);
 }
 
@@ -204,7 +207,8 @@ fn a_wrong_configuration_is_refused_with_its_place_before_any_port_is_opened() {
     let place = tempfile::tempdir().unwrap();
     std::fs::write(place.path().join("heliograph.toml"), "[server]\nlisten = \"127.0.0.1:0\"\nlitsen = 1\n")
         .unwrap();
-    for arguments in [&["serve"][..], &["check-config"], &["demo"], &["sandbox"], &["webhooks", "list"]] {
+    let demo = ["demo", "--config", "heliograph.toml"];
+    for arguments in [&["serve"][..], &["check-config"], &demo, &["sandbox"], &["webhooks", "list"]] {
         let output = refused(place.path(), arguments, &[("SERVER__DRIAN", "1s")]);
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(said.contains("heliograph.toml:3") && said.contains("litsen"), "{said}");

@@ -178,6 +178,42 @@ async fn failing_a_key_the_crms_own_id_is_the_key() {
 }
 
 #[tokio::test]
+async fn blanks_around_the_crms_id_make_no_second_project() {
+    let world = World::start().await;
+    for id in ["opp-1", "opp-1 ", "  opp-1"] {
+        create(&world, json!({ "externalProviderId": id, "location": { "propertyAddress": "1 Main St" } }))
+            .await
+            .sound();
+    }
+    assert_eq!(creates(&world), 1);
+    let found =
+        world.query(r#"{ projectByExternalProviderId(externalProviderId: " opp-1 ") { projectId } }"#).await;
+    assert!(found.sound()["projectByExternalProviderId"]["projectId"].is_string());
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_may_be_tried_again_only_with_a_key() {
+    let world = World::start().await;
+    for (key, retryable) in [(json!("k"), true), (json!(null), false)] {
+        world.aurora.fail(FaultRule::new(CREATES.0, CREATES.1, Fault::CutAfterEffect).times(1)).unwrap();
+        let input = json!({ "idempotencyKey": key, "location": { "propertyAddress": "1 Main St" } });
+        let answer = create(&world, input).await;
+        assert_eq!(answer.errors(), ["OUTCOME_UNKNOWN at createProject"]);
+        assert_eq!(answer.body["errors"][0]["extensions"]["retryable"], retryable);
+    }
+}
+
+#[tokio::test]
+async fn designs_that_cannot_be_read_leave_the_list_standing() {
+    let world = World::start().await;
+    world.project().await;
+    world.aurora.fail(FaultRule::new("GET", "/tenants/*/projects/*/designs", Fault::status(503))).unwrap();
+    let answer = world.query("{ projects { nodes { projectId designs { designId } } } }").await;
+    assert_eq!(answer.errors(), ["UPSTREAM_UNAVAILABLE at projects.nodes.0.designs"]);
+    assert!(answer["projects"]["nodes"][0]["projectId"].is_string());
+}
+
+#[tokio::test]
 async fn a_key_of_one_tenant_is_free_in_another() {
     let world = World::start().await;
     for tenant in [TENANT, OTHER] {
@@ -224,6 +260,15 @@ async fn a_create_selected_twice_under_one_response_key_runs_once() {
     assert!(made["createProject"]["project"]["projectId"].is_string());
     assert_eq!(made["createProject"]["project"]["tenantId"], TENANT);
     assert_eq!(creates(&world), 1);
+
+    let conditional = r#"mutation($also: Boolean!) {
+        createProject(input: { location: { propertyAddress: "1 Main St" } }) { project { projectId } }
+        createProject(input: { location: { propertyAddress: "1 Main St" } }) @include(if: $also) { replayed }
+    }"#;
+    let made = world.ask(KEY, conditional, json!({ "also": true })).await.sound();
+    assert_eq!(made["createProject"]["replayed"], false);
+    world.ask(KEY, conditional, json!({ "also": false })).await.sound();
+    assert_eq!(creates(&world), 3);
 }
 
 #[tokio::test]

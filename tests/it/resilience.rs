@@ -161,3 +161,29 @@ async fn a_wrong_document_is_refused_with_a_code_and_without_data() {
         assert!(answer.body.get("data").is_none(), "{}", answer.body);
     }
 }
+
+#[tokio::test]
+async fn a_bomb_of_fragments_is_refused_before_it_costs_anything() {
+    let world = World::start().await;
+    for (end, code) in [
+        ("__typename", "OPERATION_TOO_EXPENSIVE"),
+        ("...Missing", "GRAPHQL_VALIDATION_FAILED"),
+        ("...F0", "GRAPHQL_VALIDATION_FAILED"),
+    ] {
+        for begin in
+            ["query { ...F0 }", "query A { viewer { name } } query B { ...F0 }", "mutation { ...F0 }"]
+        {
+            let on = if begin.starts_with("mutation") { "Mutation" } else { "Query" };
+            let fragments: String = (0..28)
+                .map(|it| format!("fragment F{it} on {on} {{ {} }} ", format!("...F{} ", it + 1).repeat(5)))
+                .collect();
+            let query = format!("{begin} {fragments} fragment F28 on {on} {{ {end} }}");
+            let body = json!({ "query": query, "operationName": begin.contains("query A").then_some("A") });
+            let begun = std::time::Instant::now();
+            let request = world.http.post(world.url("/graphql")).bearer_auth(KEY).json(&body);
+            let answer = crate::world::Answer::of(request.send().await.unwrap()).await;
+            assert_eq!(answer.errors(), [code], "{begin} … {end}");
+            assert!(begun.elapsed() < Duration::from_secs(2), "{begin} … {end} took {:?}", begun.elapsed());
+        }
+    }
+}

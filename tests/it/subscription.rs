@@ -170,3 +170,25 @@ async fn a_cursor_that_is_none_is_refused() {
     let mut subscriber = world.subscribe_eager(KEY, EVENTS, json!({ "after": "wild" })).await;
     assert_eq!(subscriber.refusal().await, ["BAD_USER_INPUT at events"]);
 }
+
+#[tokio::test]
+async fn one_thing_selected_twice_is_heard_once_however_it_is_spelt() {
+    let world = World::start().await;
+    for (number, query) in [
+        "subscription { events { id } events { type } }",
+        "subscription { ...F } fragment F on Subscription { events { id type } }",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut subscriber = world.subscribe(query).await;
+        for event in 0..2 {
+            world.complete("d", &format!("j{number}-{event}")).await;
+        }
+        let (first, second) = (subscriber.next("events").await, subscriber.next("events").await);
+        assert!(first["id"].is_string() && first["type"].is_string(), "{query}: {first}");
+        assert_ne!(first["id"], second["id"], "{query}");
+    }
+    let mut two = world.subscribe_refused(KEY, "subscription { events { id } designCompleted { id } }").await;
+    assert_eq!(two.refusal().await, ["GRAPHQL_VALIDATION_FAILED"]);
+}

@@ -51,15 +51,19 @@ async fn a_forged_delivery_keeps_nothing() {
     }
     let query = format!("token={WEBHOOK_SECRET}");
     assert_eq!(world.http.get(format!("{url}&{query}")).send().await.unwrap().status(), 401);
-    assert_eq!(world.complete("d", "j").await, 200);
+    assert_eq!(world.complete("d", "genuine").await, 200);
     world.announced_become(1).await;
 }
 
 #[tokio::test]
 async fn head_and_options_publish_nothing() {
     let world = World::start().await;
-    let url =
-        world.url(&format!("/webhooks/aurora/{DONE}?tenant_id={TENANT}&design_id=d&job_id=j&status=failed"));
+    let with_job = |job: &str| {
+        world.url(&format!(
+            "/webhooks/aurora/{DONE}?tenant_id={TENANT}&design_id=d&job_id={job}&status=failed"
+        ))
+    };
+    let url = with_job("never");
     for method in
         [reqwest::Method::HEAD, reqwest::Method::OPTIONS, reqwest::Method::PUT, reqwest::Method::DELETE]
     {
@@ -158,11 +162,13 @@ async fn a_completion_without_job_is_news_only_when_the_summary_differs() {
     for _ in 0..3 {
         assert_eq!(world.deliver(DONE, &query).await, 200);
     }
-    world.aurora.change_design(TENANT, &design).unwrap();
-    // A marker behind the repeats in the same lane: when it is announced, they have been settled.
-    world.announced_become(1).await;
-    world.deliver(DONE, &query).await;
+    // Behind them in the same lane: when it is announced, they have been settled.
+    world.complete(&design, "marker").await;
     world.announced_become(2).await;
+    world.aurora.change_design(TENANT, &design).unwrap();
+    world.deliver(DONE, &query).await;
+    world.complete(&design, "another marker").await;
+    world.announced_become(4).await;
 }
 
 #[tokio::test]

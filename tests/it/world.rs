@@ -207,7 +207,8 @@ impl World {
         nodes.iter().map(|node| node["id"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// Waits until so many events are announced, and says if there are ever more.
+    /// Waits until so many events are announced, and checks that there are not more. Where more could still be on their way, a
+    /// delivery behind them in their lane must be among those that are waited for.
     pub(crate) async fn announced_become(&self, count: usize) {
         self.eventually(&format!("{count} events announced"), || async {
             self.announced().await.len() >= count
