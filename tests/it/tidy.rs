@@ -206,6 +206,84 @@ fn every_error_code_has_its_page_and_every_page_its_code() {
     }
 }
 
+/// Everything that people read, by its place.
+fn documents() -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files: Vec<PathBuf> = Vec::new();
+    let mut folders = vec![
+        root.to_owned(),
+        root.join("docs"),
+        root.join("docs/errors"),
+        root.join("docs/decisions"),
+        root.join("web"),
+    ];
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(folder).unwrap().map(|it| it.unwrap().path());
+        files.extend(entries.filter(|it| it.extension().is_some_and(|it| it == "md")));
+    }
+    assert!(files.len() > 30, "the walk found {}", files.len());
+    files.into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
+}
+
+#[test]
+fn every_link_between_documents_leads_somewhere() {
+    let mut dead = Vec::new();
+    for (path, text) in documents() {
+        for target in text.split("](").skip(1).filter_map(|it| it.split(')').next()) {
+            let target = target.split('#').next().unwrap();
+            let outside = target.is_empty() || target.contains("://") || target.starts_with("mailto:");
+            if !outside && !path.parent().unwrap().join(target).exists() {
+                dead.push(format!("{}: {target}", path.display()));
+            }
+        }
+    }
+    assert!(dead.is_empty(), "{dead:#?}");
+}
+
+#[test]
+fn every_test_that_the_quirks_name_is_there() {
+    let quirks =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/aurora-quirks.md")).unwrap();
+    let mut code: String = sources().into_iter().map(|(_, text)| text).collect();
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            code.push_str(&fs::read_to_string(path).unwrap());
+        }
+    }
+    let named = quirks.split('`').skip(1).step_by(2).filter(|it| it.matches('_').count() >= 4);
+    let named: Vec<_> = named
+        .filter(|it| it.bytes().all(|b| b.is_ascii_lowercase() || b == b'_' || b.is_ascii_digit()))
+        .collect();
+    assert!(named.len() > 10, "the page names {named:?}");
+    let gone: Vec<_> = named.into_iter().filter(|it| !code.contains(it)).collect();
+    assert!(gone.is_empty(), "{gone:#?}");
+}
+
+#[test]
+fn what_a_page_says_of_trying_again_is_what_its_code_says() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/errors");
+    let index = fs::read_to_string(folder.join("README.md")).unwrap();
+    for code in heliograph::graphql::Code::ALL {
+        let word = if code.is_retryable() { "yes" } else { "no" };
+        let page = fs::read_to_string(folder.join(format!("{}.md", code.text()))).unwrap();
+        assert!(page.contains(&format!("Retryable: **{word}**")), "{}", code.text());
+        let row = index.lines().find(|line| line.starts_with(&format!("| [`{}`]", code.text()))).unwrap();
+        assert!(row.ends_with(&format!("| {word} |")), "{row}");
+    }
+}
+
+#[test]
+fn every_make_target_that_is_named_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let makefile = fs::read_to_string(root.join("Makefile")).unwrap();
+    for (path, text) in documents() {
+        for target in text.split("`make ").skip(1).map(|it| it.split([' ', '`', '\n']).next().unwrap()) {
+            assert!(makefile.contains(&format!("\n{target}:")), "{}: make {target}", path.display());
+        }
+    }
+}
+
 #[test]
 fn each_file_of_code_opens_with_its_promise() {
     let mute: Vec<_> = sources()
