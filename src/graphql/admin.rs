@@ -63,7 +63,7 @@ impl From<Delivery> for SetAsideDelivery {
     fn from(delivery: Delivery) -> Self {
         Self {
             received_at: DateTime(delivery.received_at),
-            parameters: super::event::parameters(&delivery),
+            parameters: super::event::kind::parameters(&delivery),
             name: delivery.name,
         }
     }
