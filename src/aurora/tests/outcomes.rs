@@ -46,6 +46,9 @@ async fn a_create_without_a_verdict_is_left_open() {
     for body in ["", "<html>", "{\"project\":{\"id\":\"p", "{\"project\":{}}"] {
         assert!(matches!(created(200, body).await, Err(Error::OutcomeUnknown(_))), "{body}");
     }
+    for status in [301, 302, 307] {
+        assert!(matches!(created(status, "").await, Err(Error::OutcomeUnknown(_))), "{status}");
+    }
     assert!(matches!(created(409, "").await, Err(Error::Unavailable(_))));
     assert!(matches!(created(422, "").await, Err(Error::Rejected { .. })));
     assert!(matches!(created(429, "").await, Err(Error::RateLimited { .. })));
