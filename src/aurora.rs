@@ -149,8 +149,13 @@ impl Aurora {
 
     /// Makes a call with the application's key.
     async fn partner_call(&self, call: &Call<'_>) -> Result<Answer, Error> {
-        let key = self.0.credentials.application_key()?;
-        self.0.transport.call(call, key, &Meter::default()).await.map_err(|it| it.into_error(call))
+        let credentials = &self.0.credentials;
+        let key = credentials.application_key()?;
+        let outcome = self.0.transport.call(call, key, &Meter::default()).await;
+        outcome.map_err(|failure| match failure {
+            Failure::Unauthorized => credentials.application_refused(),
+            other => other.into_error(call),
+        })
     }
 
     fn application_id(&self) -> Result<&str, Error> {

@@ -14,7 +14,7 @@ mod tokens;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -48,6 +48,8 @@ pub(super) struct Credentials(Arc<Shelf>);
 struct Shelf {
     own: HashMap<TenantId, Arc<Key>>,
     application: Option<Partner>,
+    /// Whether Aurora's last word was that it does not know the application's key.
+    application_is_refused: AtomicBool,
     session_tokens: SessionTokens,
     quotas: Quotas,
     keys: Cache<TenantId, Arc<Key>>,
@@ -88,6 +90,7 @@ impl Credentials {
         Ok(Self(Arc::new(Shelf {
             own,
             application,
+            application_is_refused: AtomicBool::new(false),
             session_tokens: config.session_tokens,
             quotas,
             keys: Cache::builder().max_capacity(MOST_TENANTS).expire_after(key::WhenKeyEnds).build(),
@@ -105,6 +108,10 @@ impl Credentials {
 
     pub(super) fn application_id(&self) -> Result<&str, Error> {
         self.0.partner().map(|it| it.id.as_str())
+    }
+
+    pub(super) fn application_refused(&self) -> Error {
+        self.0.application_refused()
     }
 
     pub(super) fn budget(&self, tenant: &TenantId) -> Option<Budget> {

@@ -25,6 +25,9 @@ pub enum Error {
     /// The key does not allow it. Asking again does not help until somebody changes the key at Aurora.
     #[error("Aurora does not allow this with the tenant's key")]
     Forbidden,
+    /// Aurora does not know the partner application's key. No tenant can be connected until somebody corrects it.
+    #[error("Aurora does not accept the partner application's key")]
+    ApplicationRefused,
     /// Aurora read the request and refused it.
     #[error("Aurora refused the request (status {status})")]
     Rejected {
@@ -64,6 +67,7 @@ impl Error {
             Self::NotFound
             | Self::NotConnected { .. }
             | Self::Forbidden
+            | Self::ApplicationRefused
             | Self::Rejected { .. }
             | Self::OutcomeUnknown(_) => false,
         }

@@ -190,6 +190,10 @@ fn upstream(what: &str, error: &Upstream) -> Failure {
                 format!("Aurora does not let the gateway's key have this {what}: a scope may be missing");
             Failure::new(Code::UpstreamForbidden, message)
         }
+        Upstream::ApplicationRefused => {
+            let message = "Aurora does not accept the gateway's own key: its operator has to correct it";
+            Failure::new(Code::UpstreamForbidden, message)
+        }
         Upstream::Rejected { status, messages } => {
             let said: Vec<_> = messages.iter().map(|it| it.message.as_str()).collect();
             let message = format!("Aurora refused: {}", said.join("; "));

@@ -19,7 +19,7 @@ use http::{
 use http_body_util::BodyExt;
 
 use self::{
-    accept::{Wanted, wanted},
+    accept::Readable,
     reply::{Media, Refusal},
 };
 use super::{
@@ -59,19 +59,18 @@ async fn respond(exchange: Exchange, page: Page) -> Served {
         Method::GET | Method::HEAD | Method::POST => {}
         _ => return reply::refuse(Media::Json, Refusal::method()).into(),
     }
-    let (media, by_events) = match wanted(headers) {
-        Wanted::Answer(media) => (media, false),
-        // What is refused before the stream begins is told by its status.
-        Wanted::Events => (Media::GraphqlResponse, true),
-        Wanted::Page if *exchange.request.method() != Method::POST => return to_graphiql().into(),
-        Wanted::Page | Wanted::Other => {
-            return reply::refuse(Media::Json, Refusal::not_acceptable()).into();
-        }
+    let readable = Readable::of(headers);
+    // Only a GET can be a browser's address bar; a POST by somebody who names pages first wants an answer.
+    if *exchange.request.method() != Method::POST && readable.prefers_page() {
+        return to_graphiql().into();
+    }
+    let Some(media) = readable.media() else {
+        return reply::refuse(Media::Json, Refusal::not_acceptable()).into();
     };
     let Some(viewer) = exchange.state.credentials.authenticate_headers(headers) else {
         return reply::refuse(media, Refusal::unauthenticated()).into();
     };
-    let response = match operate(exchange, media, by_events, viewer.clone()).await {
+    let response = match operate(exchange, readable, media, viewer.clone()).await {
         Ok(response) => response,
         Err(refusal) => reply::refuse(media, refusal),
     };
@@ -81,12 +80,12 @@ async fn respond(exchange: Exchange, page: Page) -> Served {
 /// Runs what an authenticated caller sent.
 async fn operate(
     exchange: Exchange,
+    readable: Readable,
     media: Media,
-    by_events: bool,
     viewer: Viewer,
 ) -> Result<Response, Refusal> {
     let Exchange { state, id, mut request } = exchange;
-    let seat = if by_events { request.extensions_mut().remove::<Seat>() } else { None };
+    let seat = request.extensions_mut().remove::<Seat>();
     let by_get = *request.method() != Method::POST;
     let explain = explains(request.headers());
     let mut call = read(request, &state.config).await?;
@@ -101,6 +100,7 @@ async fn operate(
             return Ok(reply::refuse_document(media, failure));
         }
     };
+    let by_events = readable.by_events(operation.kind());
     match operation.kind() {
         Kind::Mutation if by_get => return Err(Refusal::mutation_by_get()),
         Kind::Subscription if !by_events => return Err(Refusal::subscription()),

@@ -1,6 +1,6 @@
 //! The exchange itself: the application's key, and perhaps a session token, for a tenant's key.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use secrecy::ExposeSecret;
 
@@ -19,13 +19,13 @@ const TEMPLATE: &str = "/partner_applications/{application}/tenants/{tenant}/cre
 /// Why an exchange brought no key.
 pub(super) struct Failed {
     pub(super) error: Error,
-    /// Whether it may have reached Aurora, and with it its session token.
-    pub(super) sent: bool,
+    /// Whether Aurora may have looked at the session token, and so spent it.
+    pub(super) spent: bool,
 }
 
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
-        Self { error, sent: true }
+        Self { error, spent: true }
     }
 }
 
@@ -45,16 +45,35 @@ impl Shelf {
         let answer = match self.transport.call(&call, &partner.key, meter).await {
             Ok(answer) => answer,
             Err(failure) => {
-                let sent = !matches!(failure, Failure::NotSent(_) | Failure::Held(_));
-                return Err(Failed { error: refusal(failure.into_error(&call)), sent });
+                let spent = spends_token(&failure);
+                let error = match failure {
+                    Failure::Unauthorized => self.application_refused(),
+                    other => refusal(other.into_error(&call)),
+                };
+                return Err(Failed { error, spent });
             }
         };
         let told = call.understood(wire::token(&answer.body))?;
         let received_at = self.clock.now();
+        self.application_is_refused.store(false, Ordering::Relaxed);
         Key::temporary(told.bearer_token, told.expires_at, received_at, &self.quotas)
             .map(Arc::new)
             .ok_or_else(|| Error::InvalidResponse("the key it gave cannot be one").into())
     }
+
+    /// The application's key was refused: that concerns every tenant, so it is told loudly, and once.
+    pub(super) fn application_refused(&self) -> Error {
+        if !self.application_is_refused.swap(true, Ordering::Relaxed) {
+            tracing::error!("Aurora does not accept the application's key: no tenant can be connected");
+        }
+        Error::ApplicationRefused
+    }
+}
+
+/// A call that was held back, met nobody, came too early or under a key that Aurora does not know was answered
+/// before anybody looked at its session token.
+fn spends_token(failure: &Failure) -> bool {
+    !matches!(failure, Failure::NotSent(_) | Failure::Held(_) | Failure::Busy { .. } | Failure::Unauthorized)
 }
 
 /// Any clear no means that there is no key for this tenant; which status Aurora chooses is not published.

@@ -79,16 +79,16 @@ impl Shelf {
     }
 
     /// A failed exchange speaks for the next only where the next would be the same: not after one with a
-    /// session token, and not once a spare has come. A full quota speaks for itself. A token that never left
+    /// session token, and not once a spare has come. A full quota speaks for itself. A token that was not spent
     /// goes back.
     fn file_failure(&self, tenant: &TenantId, failed: &Failed, token: Option<SessionToken>) {
-        let Failed { error, sent } = failed;
+        let Failed { error, spent } = failed;
         tracing::warn!(tenant.id = %tenant, %error, "got no key for tenant {tenant}");
-        let next_is_the_same = !sent || (token.is_none() && !self.tokens.has_spare(tenant));
+        let next_is_the_same = !spent || (token.is_none() && !self.tokens.has_spare(tenant));
         if next_is_the_same && !matches!(error, Error::RateLimited { .. }) {
             self.failures.insert(tenant.clone(), (self.clock.now(), error.clone()));
         }
-        if let Some(token) = token.filter(|_| !sent) {
+        if let Some(token) = token.filter(|_| !spent) {
             self.tokens.take_back(tenant, token);
         }
     }

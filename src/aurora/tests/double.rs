@@ -102,5 +102,5 @@ pub(super) fn token(key: &str, expires_at: &str) -> Response {
 }
 
 pub(super) fn empty_design() -> Response {
-    answer(200, r#"{"design":{}}"#)
+    answer(200, r#"{"design":{"arrays":[]}}"#)
 }

@@ -217,6 +217,27 @@ async fn a_session_token_that_never_left_can_be_tried_again() {
 }
 
 #[tokio::test]
+async fn a_session_token_that_met_a_busy_aurora_or_a_wrong_application_key_is_not_spent() {
+    for (status, verdict) in [(429, "RateLimited"), (401, "ApplicationRefused")] {
+        let double = Double::start(move |_| answer(status, "")).await;
+        let aurora = client(config(&double));
+        for _ in 0..2 {
+            let refused = aurora.connect(&tenant(), "st-1".into()).await.unwrap_err();
+            assert!(format!("{refused:?}").starts_with(verdict), "{status}: {refused:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_application_key_is_blamed_itself_and_no_tenant() {
+    let double = Double::start(|_| answer(401, "")).await;
+    let aurora = client(config(&double));
+    assert!(matches!(ask(&aurora).await, Err(Error::ApplicationRefused)));
+    assert!(matches!(aurora.connect(&tenant(), "st-1".into()).await, Err(Error::ApplicationRefused)));
+    assert!(matches!(aurora.webhooks().await, Err(Error::ApplicationRefused)));
+}
+
+#[tokio::test]
 async fn without_an_application_only_own_keys_work() {
     let double = Double::with_keys(|_| empty_design()).await;
     let aurora = client(Config { application: None, ..own_key(&double) });

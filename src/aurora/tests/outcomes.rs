@@ -32,6 +32,9 @@ async fn each_status_has_its_meaning() {
     assert!(matches!(asked(304, "").await, Error::InvalidResponse(_)));
     assert!(matches!(asked(200, "<html>").await, Error::InvalidResponse(_)));
     assert!(matches!(asked(200, "{\"design\":").await, Error::InvalidResponse(_)));
+    assert!(matches!(asked(200, r#"{"design":{}}"#).await, Error::InvalidResponse(_)));
+    assert!(matches!(asked(200, r#"{"design":{"unheard_of":1}}"#).await, Error::InvalidResponse(_)));
+    assert!(matches!(asked(200, r#"{"design":{"design_id":"d2"}}"#).await, Error::InvalidResponse(_)));
     let Error::Rejected { status: 422, messages } = asked(422, r#"{"error":{"name":["is bad"]}}"#).await
     else {
         panic!("a 422 is a rejection");
@@ -45,6 +48,9 @@ async fn a_create_without_a_verdict_is_left_open() {
     assert!(matches!(created(504, "<html>").await, Err(Error::OutcomeUnknown(_))));
     for body in ["", "<html>", "{\"project\":{\"id\":\"p", "{\"project\":{}}"] {
         assert!(matches!(created(200, body).await, Err(Error::OutcomeUnknown(_))), "{body}");
+    }
+    for status in [301, 302, 307] {
+        assert!(matches!(created(status, "").await, Err(Error::OutcomeUnknown(_))), "{status}");
     }
     assert!(matches!(created(409, "").await, Err(Error::Unavailable(_))));
     assert!(matches!(created(422, "").await, Err(Error::Rejected { .. })));
@@ -78,7 +84,7 @@ async fn says(words: &'static [&'static str]) -> Url {
     url
 }
 
-const DESIGN: &str = "HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\n{\"design\":{}}";
+const DESIGN: &str = "HTTP/1.1 200 OK\r\ncontent-length: 24\r\n\r\n{\"design\":{\"arrays\":[]}}";
 const CUT: &str = "HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{\"project\":{\"id\":\"p\"";
 
 #[tokio::test]

@@ -100,7 +100,8 @@ pub(super) fn verdict(reply: Reply, call: &Call<'_>, key: &Key, now: Timestamp) 
             Some(body) => Ok(Answer { body }),
             None => Err(Failure::Unreadable("it is longer than any answer should be")),
         },
-        300..=399 => Err(Failure::Decided(Error::InvalidResponse("a redirect, which we do not follow"))),
+        // Whether the change was made before Aurora pointed elsewhere, it does not say.
+        300..=399 => Err(Failure::Unreadable("a redirect, which we do not follow")),
         401 => Err(Failure::Unauthorized),
         403 => Err(Failure::Decided(Error::Forbidden)),
         404 => Err(Failure::Decided(Error::NotFound)),

@@ -74,6 +74,11 @@ impl<'a> Block<'a> {
         })
     }
 
+    /// Whether any of these fields is there, whatever it holds.
+    pub(super) fn has_any(&self, names: &[&str]) -> bool {
+        names.iter().any(|name| self.fields.contains_key(*name))
+    }
+
     /// The texts of a list; what is no text is left out.
     pub(super) fn texts(&self, name: &'static str) -> Vec<String> {
         self.leaf(name, |raw| serde_json::from_str::<Vec<&RawValue>>(raw.get()).ok())

@@ -19,9 +19,37 @@ const MONTHS: &[usize] = &[12];
 /// The hours of a year and of a leap year.
 const HOURS: &[usize] = &[8760, 8784];
 
+/// Any of these makes an answer a summary, where it does not name its design.
+const TELLING: [&str; 14] = [
+    "project_id",
+    "design_request_id",
+    "external_provider_id",
+    "created_at",
+    "system_size_stc",
+    "system_size_ptc",
+    "system_size_ac",
+    "bill_of_materials",
+    "arrays",
+    "string_inverters",
+    "storage_inverters",
+    "batteries",
+    "energy_production",
+    "storage_selected_operating_mode",
+];
+
 /// Reads the summary of the design that was asked for.
+///
+/// # Errors
+/// When it is another design's, or says nothing at all: it would be kept for an hour as if the design were empty.
 pub(in crate::aurora) fn summary(body: &[u8], asked: &DesignId) -> Result<Summary, Unreadable> {
     let design = answer(body)?.wrapped("design")?;
+    match design.id("design_id", DesignId::parse) {
+        Some(told) if !told.as_str().eq_ignore_ascii_case(asked.as_str()) => {
+            return Err(Unreadable("it is another design's"));
+        }
+        None if !design.has_any(&TELLING) => return Err(Unreadable("it says nothing of the design")),
+        _ => {}
+    }
     Ok(Summary {
         design: asked.clone(),
         project: design.id("project_id", ProjectId::parse),

@@ -5,6 +5,8 @@
 
 use http::{HeaderMap, HeaderValue, header::ACCEPT};
 
+use crate::graphql::Kind;
+
 /// A media type that answers are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::http) enum Media {
@@ -24,42 +26,80 @@ impl Media {
     }
 }
 
-/// What the caller asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::http) enum Wanted {
-    /// An answer of this type.
-    Answer(Media),
-    /// Answers one by one, as server-sent events.
-    Events,
-    /// A page: this is a browser's address bar.
-    Page,
-    /// Nothing that this edge writes.
-    Other,
+/// What the caller can read, each with how much it likes it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::http) struct Readable {
+    answer: Option<(Liking, Media)>,
+    events: Option<Liking>,
+    page: Option<Liking>,
 }
 
-/// Reads the `Accept` header.
-pub(in crate::http) fn wanted(headers: &HeaderMap) -> Wanted {
-    let mut best: Option<(u16, u8, Wanted)> = None;
-    let mut given = false;
-    for value in headers.get_all(ACCEPT) {
-        let Ok(text) = value.to_str() else { continue };
-        for range in text.split(',').map(str::trim).filter(|it| !it.is_empty()) {
-            given = true;
-            let Some((quality, rank, wanted)) = read(range) else { continue };
-            if best.is_none_or(|(q, r, _)| (quality, rank) > (q, r)) {
-                best = Some((quality, rank, wanted));
+/// A quality in thousandths, and a rank that decides between equals.
+type Liking = (u16, u8);
+
+impl Readable {
+    /// Reads the `Accept` header.
+    pub(in crate::http) fn of(headers: &HeaderMap) -> Self {
+        let mut readable = Self::default();
+        let mut given = false;
+        for value in headers.get_all(ACCEPT) {
+            let Ok(text) = value.to_str() else { continue };
+            for range in text.split(',').map(str::trim).filter(|it| !it.is_empty()) {
+                given = true;
+                readable.add(range);
             }
         }
+        if !given {
+            readable.answer = Some(((1000, 0), Media::Json));
+        }
+        readable
     }
-    match best {
-        Some((_, _, wanted)) => wanted,
-        None if given => Wanted::Other,
-        None => Wanted::Answer(Media::Json),
+
+    /// The type of an answer. Of one that is only told by events, the type of what is refused before they begin.
+    pub(in crate::http) fn media(&self) -> Option<Media> {
+        let of_refusal = self.events.map(|_| Media::GraphqlResponse);
+        self.answer.map(|(_, media)| media).or(of_refusal)
+    }
+
+    /// Whether this is a browser's address bar: nothing else that is written here is liked better than a page.
+    pub(in crate::http) fn prefers_page(&self) -> bool {
+        self.page.is_some() && self.page > self.events && self.page > self.answer.map(|(liking, _)| liking)
+    }
+
+    /// Whether to answer by events. A subscription can be answered in no other way; anything else only where the caller
+    /// likes that better: many clients list all they can read, and expect an answer where one is enough.
+    pub(in crate::http) fn by_events(&self, kind: Kind) -> bool {
+        let quality = |liking: Option<Liking>| liking.map(|(quality, _)| quality);
+        let preferred = quality(self.events) > quality(self.answer.map(|(liking, _)| liking));
+        self.events.is_some() && (kind == Kind::Subscription || preferred)
+    }
+
+    fn add(&mut self, range: &str) {
+        let Some((quality, name)) = read(range) else { return };
+        let is = |other: &str| name.eq_ignore_ascii_case(other);
+        let mut answer = |rank, media| {
+            let liking = (quality, rank);
+            if self.answer.is_none_or(|(known, _)| liking > known) {
+                self.answer = Some((liking, media));
+            }
+        };
+        if is("application/graphql-response+json") {
+            answer(3, Media::GraphqlResponse);
+        } else if is("application/json") {
+            answer(1, Media::Json);
+        } else if is("application/*") || is("*/*") || is("*") {
+            // A lone star is what Java's own client sends.
+            answer(0, Media::Json);
+        } else if is("text/event-stream") {
+            self.events = self.events.max(Some((quality, 4)));
+        } else if is("text/html") {
+            self.page = self.page.max(Some((quality, 2)));
+        }
     }
 }
 
-/// One range: its quality in thousandths, and a rank that decides between equals.
-fn read(range: &str) -> Option<(u16, u8, Wanted)> {
+/// One range: its quality in thousandths, and its name; nothing where it asks for what is never written.
+fn read(range: &str) -> Option<(u16, &str)> {
     let mut parts = range.split(';').map(str::trim);
     let name = parts.next()?;
     let mut quality = 1000;
@@ -72,23 +112,7 @@ fn read(range: &str) -> Option<(u16, u8, Wanted)> {
             return None;
         }
     }
-    if quality == 0 {
-        return None;
-    }
-    let is = |other: &str| name.eq_ignore_ascii_case(other);
-    Some(if is("application/graphql-response+json") {
-        (quality, 3, Wanted::Answer(Media::GraphqlResponse))
-    } else if is("text/event-stream") {
-        (quality, 4, Wanted::Events)
-    } else if is("text/html") {
-        (quality, 2, Wanted::Page)
-    } else if is("application/json") {
-        (quality, 1, Wanted::Answer(Media::Json))
-    } else if is("application/*") || is("*/*") {
-        (quality, 0, Wanted::Answer(Media::Json))
-    } else {
-        return None;
-    })
+    (quality > 0).then_some((quality, name))
 }
 
 fn thousandths(quality: &str) -> Option<u16> {
@@ -105,43 +129,68 @@ fn thousandths(quality: &str) -> Option<u16> {
 mod tests {
     use super::*;
 
-    fn of(accept: &str) -> Wanted {
+    fn of(accept: &str) -> Readable {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_str(accept).unwrap());
-        wanted(&headers)
+        Readable::of(&headers)
     }
 
-    const JSON: Wanted = Wanted::Answer(Media::Json);
-    const GRAPHQL: Wanted = Wanted::Answer(Media::GraphqlResponse);
+    fn media(accept: &str) -> Option<Media> {
+        of(accept).media()
+    }
+
+    const JSON: Option<Media> = Some(Media::Json);
+    const GRAPHQL: Option<Media> = Some(Media::GraphqlResponse);
 
     #[test]
     fn a_caller_who_does_not_say_or_takes_anything_reads_json() {
-        assert_eq!(wanted(&HeaderMap::new()), JSON);
-        for accept in ["", "*/*", "application/*", "text/plain, */*;q=0.1", "application/json; charset=utf-8"]
-        {
-            assert_eq!(of(accept), JSON, "{accept:?}");
+        assert_eq!(Readable::of(&HeaderMap::new()).media(), JSON);
+        for accept in [
+            "",
+            "*/*",
+            "*",
+            "application/*",
+            "text/plain, */*;q=0.1",
+            "application/json; charset=utf-8",
+            "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2",
+        ] {
+            assert_eq!(media(accept), JSON, "{accept:?}");
         }
     }
 
     #[test]
     fn the_higher_quality_wins_and_between_equals_the_newer_type() {
-        assert_eq!(of("application/graphql-response+json"), GRAPHQL);
-        assert_eq!(of("application/json, application/graphql-response+json"), GRAPHQL);
-        assert_eq!(of("application/graphql-response+json;q=0.5, application/json;q=0.9"), JSON);
-        assert_eq!(of("application/graphql-response+json; charset=utf-8, application/json; q=0.9"), GRAPHQL);
-        assert_eq!(of("Application/GraphQL-Response+JSON"), GRAPHQL);
+        assert_eq!(media("application/graphql-response+json"), GRAPHQL);
+        assert_eq!(media("application/json, application/graphql-response+json"), GRAPHQL);
+        assert_eq!(media("application/graphql-response+json;q=0.5, application/json;q=0.9"), JSON);
+        assert_eq!(
+            media("application/graphql-response+json; charset=utf-8, application/json; q=0.9"),
+            GRAPHQL
+        );
+        assert_eq!(media("Application/GraphQL-Response+JSON"), GRAPHQL);
     }
 
     #[test]
-    fn a_browser_wants_a_page() {
-        assert_eq!(of("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"), Wanted::Page);
+    fn a_browser_prefers_a_page() {
+        assert!(of("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8").prefers_page());
+        assert!(!of("text/html, application/graphql-response+json").prefers_page());
+        assert!(!of("application/json").prefers_page());
     }
 
     #[test]
-    fn a_reader_of_events_gets_events() {
-        assert_eq!(of("text/event-stream"), Wanted::Events);
-        assert_eq!(of("text/event-stream, application/json"), Wanted::Events);
-        assert_eq!(of("text/event-stream;q=0.1, application/json"), JSON);
+    fn events_are_for_subscriptions_and_for_whoever_likes_them_better() {
+        for (accept, query, subscription) in [
+            ("text/event-stream", true, true),
+            ("text/event-stream, */*;q=0.5", true, true),
+            ("text/event-stream, application/json", false, true),
+            ("application/graphql-response+json, application/json, text/event-stream", false, true),
+            ("text/event-stream;q=0.1, application/json", false, true),
+            ("application/json", false, false),
+            ("*/*", false, false),
+        ] {
+            assert_eq!(of(accept).by_events(Kind::Query), query, "{accept}");
+            assert_eq!(of(accept).by_events(Kind::Subscription), subscription, "{accept}");
+        }
     }
 
     #[test]
@@ -149,11 +198,12 @@ mod tests {
         for accept in [
             "multipart/mixed",
             "text/plain",
+            "text/html",
             "application/json;q=0",
             "application/json; charset=iso-8859-1",
             "nonsense",
         ] {
-            assert_eq!(of(accept), Wanted::Other, "{accept:?}");
+            assert_eq!(media(accept), None, "{accept:?}");
         }
     }
 }

@@ -41,6 +41,15 @@ async fn what_the_schema_refuses_is_an_event_and_what_is_malformed_a_status() {
     assert_eq!(Reply::to(by_get.header("accept", "text/event-stream")).await.refusal().0, 405);
 }
 
+#[tokio::test]
+async fn a_caller_who_can_read_everything_gets_events_where_nothing_else_will_do() {
+    let world = World::start().await;
+    let accept = "application/graphql-response+json, application/json, text/event-stream, multipart/mixed";
+    let body = r#"{"query":"subscription { count(until: 1) }"}"#;
+    let reply = world.post_accepting(accept, body).await;
+    assert_eq!(reply.header("content-type"), "text/event-stream; charset=utf-8");
+}
+
 fn endless(document: &str) -> Vec<u8> {
     let body = serde_json::json!({ "query": document }).to_string();
     let head = format!(

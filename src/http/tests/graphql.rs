@@ -22,6 +22,13 @@ async fn an_operation_is_answered_in_the_media_type_that_was_asked_for() {
             "application/json;q=0.5, application/graphql-response+json",
             "application/graphql-response+json; charset=utf-8",
         ),
+        // What Java's own client sends to whomever it asks.
+        ("text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", "application/json; charset=utf-8"),
+        // A client that could read events too, and sends all it can read with everything.
+        (
+            "application/graphql-response+json, application/json, text/event-stream",
+            "application/graphql-response+json; charset=utf-8",
+        ),
     ] {
         let reply = world.post_accepting(accept, body).await;
         assert_eq!(reply.status, 200);
