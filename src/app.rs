@@ -84,7 +84,7 @@ impl App {
         let catalog = Catalog::new(aurora, store, clock.clone(), &settings::freshness(config));
         let (grant, grants) = mpsc::channel(GRANTS);
         let intake = Intake::new(settings::intake(config), Arc::clone(&journal), clock.clone(), grant);
-        let relay = Relay::new(Arc::clone(&journal), catalog.clone(), grants);
+        let relay = Relay::new(Arc::clone(&journal), catalog.clone(), clock.clone(), grants);
         let parts = Parts {
             catalog,
             journal: Arc::clone(&journal),

@@ -119,6 +119,8 @@ pub struct Pruned {
     pub deliveries: u64,
     /// Marks by which repeats are recognised.
     pub repeats: u64,
+    /// Summaries that were announced for designs, kept to compare with.
+    pub completions: u64,
 }
 
 /// The two orders and what is promised of them.
@@ -135,6 +137,15 @@ pub trait Journal: Send + Sync + 'static {
     /// # Errors
     /// When the journal cannot be read.
     async fn waiting(&self, after: Seq, limit: usize) -> Result<Vec<Waiting>, Error>;
+
+    /// The same of one tenant.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    async fn waiting_of(&self, tenant: &TenantId, after: Seq, limit: usize) -> Result<Vec<Waiting>, Error>;
+
+    /// How many deliveries of those that were to be announced cannot be read, and are passed over.
+    fn unreadable(&self) -> usize;
 
     /// Settles a delivery: it becomes an event, or turns out to be a repeat. Doing it again changes nothing.
     ///

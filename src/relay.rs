@@ -1,153 +1,178 @@
-//! Follows the journal: forget, read again, then announce.
+//! Follows the journal: forget, read again, then announce. The board decides who is next, this loop acts.
 //!
 //! Invariants: what a delivery concerns is forgotten before its event is announced, so nobody who hears of a change
 //! can read the old value; deliveries of one design are announced in the order in which they were journalled; a
 //! delivery leaves the list of waiting ones only in the transaction that announces it, so a crash repeats nothing
 //! and loses nothing. Not here: what subscribers see, which [`Feed`] reads from the journal.
 
+mod board;
 mod feed;
 mod lane;
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-    time::Duration,
-};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use board::{Board, Turn};
 pub use feed::{Feed, Full};
+use futures_util::FutureExt;
 use lane::{LaneKey, Rereader};
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     catalog::Catalog,
-    domain::Seq,
+    clock::Clock,
+    domain::{DesignKey, ProjectKey, Seq},
     intake::SessionGrant,
-    journal::{Journal, Waiting},
+    journal::{Error, Journal, Waiting},
 };
 
-/// Deliveries held in memory between the journal and their announcement. The rest waits on disk.
-const WINDOW: usize = 1024;
-
-/// Designs that are read again at the same time. Aurora's allowance is about 90 calls a minute, so more would only
-/// queue in the client.
-const LANES: usize = 16;
+/// Deliveries read from the journal in one go.
+const PAGE: usize = 256;
 
 /// How long the relay waits before it asks a journal that failed again.
 const JOURNAL_PAUSE: Duration = Duration::from_secs(1);
+
+/// A lane's turn, and how it ended: without an end where it panicked.
+type Ended = (LaneKey, Option<Turn>);
 
 /// Carries deliveries from the journal to the announced events.
 pub struct Relay {
     journal: Arc<dyn Journal>,
     catalog: Catalog,
+    clock: Clock,
     grants: mpsc::Receiver<SessionGrant>,
+    board: Board,
+    running: JoinSet<Ended>,
 }
 
 impl Relay {
     /// A relay over a journal, which hands on session tokens as they come.
     #[must_use]
-    pub fn new(journal: Arc<dyn Journal>, catalog: Catalog, grants: mpsc::Receiver<SessionGrant>) -> Self {
-        Self { journal, catalog, grants }
+    pub fn new(
+        journal: Arc<dyn Journal>,
+        catalog: Catalog,
+        clock: Clock,
+        grants: mpsc::Receiver<SessionGrant>,
+    ) -> Self {
+        Self { journal, catalog, clock, grants, board: Board::default(), running: JoinSet::new() }
     }
 
     /// Runs until it is told to stop. What is under way then is done again after the next start.
     pub async fn run(mut self, stop: CancellationToken) {
         let mut heads = self.journal.heads();
-        let mut board = Board::default();
         let mut grants_open = true;
         loop {
-            self.hand_on_grants();
-            if let Err(error) = self.load(&mut board).await {
-                tracing::error!(error = %error, "the journal cannot be read; the relay tries again");
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = tokio::time::sleep(JOURNAL_PAUSE) => continue,
-                }
+            // A delivery's token was handed over before the delivery was journalled, so it is here when the delivery is.
+            while let Ok(grant) = self.grants.try_recv() {
+                self.hand_on(grant);
             }
-            board.start(&self.journal, &self.catalog);
+            let head = heads.borrow_and_update().deliveries;
+            let mut wake = None;
+            if let Err(error) = self.load(head).await {
+                tracing::error!(error = %error, "the journal cannot be read; the relay tries again");
+                wake = Some(Instant::now() + JOURNAL_PAUSE);
+            }
+            self.start();
+            let wake = wake.into_iter().chain(self.board.next_wake()).min();
             tokio::select! {
                 () = stop.cancelled() => return,
                 changed = heads.changed() => if changed.is_err() { return },
-                Some(done) = board.running.join_next(), if !board.running.is_empty() => board.finished(done),
+                Some(ended) = self.running.join_next(), if !self.running.is_empty() => self.ended(ended),
+                () = sleep_until(wake), if wake.is_some() => {}
                 grant = self.grants.recv(), if grants_open => match grant {
-                    Some(grant) => self.catalog.offer_session_token(&grant.tenant, grant.token),
+                    Some(grant) => self.hand_on(grant),
                     None => grants_open = false,
                 },
             }
         }
     }
 
-    /// A delivery's token was handed over before the delivery was journalled, so it is here when the delivery is.
-    fn hand_on_grants(&mut self) {
-        while let Ok(grant) = self.grants.try_recv() {
-            self.catalog.offer_session_token(&grant.tenant, grant.token);
-        }
+    fn hand_on(&mut self, grant: SessionGrant) {
+        self.catalog.offer_session_token(&grant.tenant, grant.token);
+        self.board.wake(&grant.tenant);
     }
 
-    async fn load(&self, board: &mut Board) -> Result<(), crate::journal::Error> {
-        while board.held < WINDOW {
-            let waiting = self.journal.waiting(board.loaded, WINDOW - board.held).await?;
-            if waiting.is_empty() {
-                return Ok(());
-            }
+    /// Everybody's new deliveries up to `head`, then those of tenants who had been full.
+    async fn load(&mut self, head: Seq) -> Result<(), Error> {
+        while self.board.seen < head {
+            let waiting = self.journal.waiting(self.board.seen, PAGE).await?;
+            // Less than a page is all there was, at least up to the head.
+            let last = waiting.last().map_or(head, |it| it.seq);
+            self.board.seen = if waiting.len() < PAGE { last.max(head) } else { last };
             for delivery in waiting {
-                board.add(delivery);
+                let concerns = Concerns::of(&delivery);
+                if self.board.add(delivery) {
+                    concerns.forget(&self.catalog);
+                }
             }
+        }
+        while let Some((tenant, after, room)) = self.board.lacking() {
+            let waiting = self.journal.waiting_of(&tenant, after, room).await?;
+            waiting.iter().for_each(|it| Concerns::of(it).forget(&self.catalog));
+            self.board.catch_up(&tenant, waiting, room);
         }
         Ok(())
     }
-}
 
-/// What is held, by lane, and what is running.
-#[derive(Default)]
-struct Board {
-    loaded: Seq,
-    held: usize,
-    lanes: HashMap<LaneKey, VecDeque<Waiting>>,
-    /// Lanes with something to do and nobody doing it, first come first served.
-    ready: VecDeque<LaneKey>,
-    running: JoinSet<(LaneKey, usize)>,
-}
-
-impl Board {
-    fn add(&mut self, delivery: Waiting) {
-        self.loaded = delivery.seq;
-        self.held += 1;
-        let key = LaneKey::of(&delivery);
-        let queue = self.lanes.entry(key.clone()).or_insert_with(|| {
-            self.ready.push_back(key);
-            VecDeque::new()
-        });
-        queue.push_back(delivery);
-    }
-
-    fn start(&mut self, journal: &Arc<dyn Journal>, catalog: &Catalog) {
-        while self.running.len() < LANES {
-            let Some(key) = self.ready.pop_front() else { return };
-            let Some(queue) = self.lanes.get_mut(&key) else { continue };
-            let batch = std::mem::take(queue);
-            let reader = Rereader { journal: Arc::clone(journal), catalog: catalog.clone() };
+    fn start(&mut self) {
+        while let Some(work) = self.board.next(Instant::now()) {
+            let reader = Rereader {
+                journal: Arc::clone(&self.journal),
+                catalog: self.catalog.clone(),
+                clock: self.clock.clone(),
+            };
             self.running.spawn(async move {
-                let count = batch.len();
-                reader.announce_all(batch).await;
-                (key, count)
+                let turn = AssertUnwindSafe(reader.turn(&work)).catch_unwind().await;
+                (work.lane, turn.ok())
             });
         }
     }
 
-    /// A lane ended; if more came for it meanwhile it queues up again.
-    fn finished(&mut self, done: Result<(LaneKey, usize), tokio::task::JoinError>) {
-        match done {
-            Ok((key, count)) => {
-                self.held = self.held.saturating_sub(count);
-                if self.lanes.get(&key).is_some_and(VecDeque::is_empty) {
-                    self.lanes.remove(&key);
-                } else {
-                    self.ready.push_back(key);
+    fn ended(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
+        match ended {
+            Ok((lane, turn)) => {
+                if turn.is_none() {
+                    tracing::error!(?lane, "a lane of the relay broke off; it is tried again");
                 }
+                self.board.finished(&lane, turn, Instant::now());
             }
-            // A lane that panicked keeps its deliveries waiting in the journal; the next start takes them up.
-            Err(error) => tracing::error!(error = %error, "a lane of the relay broke off"),
+            // Lanes catch their panics, so this is one that was cancelled: the relay is ending.
+            Err(error) => tracing::error!(error = %error, "a lane of the relay was cancelled"),
         }
+    }
+}
+
+/// What is forgotten as soon as a delivery is held: whatever is read from then on is newer than the delivery.
+struct Concerns {
+    design: Option<DesignKey>,
+    project: Option<ProjectKey>,
+}
+
+impl Concerns {
+    fn of(waiting: &Waiting) -> Self {
+        let delivery = &waiting.delivery;
+        let tenant = delivery.tenant.as_ref();
+        let design = delivery.design.clone().zip(tenant.cloned());
+        let project = delivery.project.clone().zip(tenant.cloned());
+        Self {
+            design: design.map(|(design, tenant)| DesignKey { tenant, design }),
+            project: project.map(|(project, tenant)| ProjectKey { tenant, project }),
+        }
+    }
+
+    fn forget(&self, catalog: &Catalog) {
+        if let Some(design) = &self.design {
+            catalog.forget_design(design);
+        }
+        if let Some(project) = &self.project {
+            catalog.forget_project(project);
+        }
+    }
+}
+
+async fn sleep_until(wake: Option<Instant>) {
+    match wake {
+        Some(wake) => tokio::time::sleep_until(wake).await,
+        None => std::future::pending().await,
     }
 }

@@ -1,5 +1,5 @@
 //! The few facts that outlive a restart: the key of the cursors, which creations have happened, and which project
-//! belongs to a caller's own id.
+//! belongs to a caller's own id or to a design.
 //!
 //! Invariants: what was answered is on disk; a key for a creation is given to one caller until its outcome is
 //! known; the texts that callers choose for their keys and ids are kept only as digests.
@@ -7,6 +7,7 @@
 //! the catalog's.
 
 mod creates;
+mod designs;
 mod external_ids;
 mod secrets;
 
@@ -16,7 +17,7 @@ pub use creates::{Begin, CreateKey};
 pub use external_ids::Origin;
 
 use crate::{
-    domain::{Fingerprint, ProjectId, TenantId},
+    domain::{DesignId, DesignKey, Fingerprint, ProjectId, TenantId},
     sqlite::{self, Db},
 };
 
@@ -130,6 +131,33 @@ impl Store {
         Ok(self.db.write(work).await?)
     }
 
+    /// The project that a design belongs to, as far as Aurora has ever said.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn project_of_design(&self, key: &DesignKey) -> Result<Option<ProjectId>, Error> {
+        let key = key.clone();
+        Ok(self.db.read(move |connection| designs::project(connection, &key)).await?)
+    }
+
+    /// Remembers which projects a tenant's designs belong to. What is known already costs no write.
+    ///
+    /// # Errors
+    /// When nothing was kept.
+    pub async fn remember_designs(
+        &self,
+        tenant: &TenantId,
+        seen: Vec<(DesignId, ProjectId)>,
+    ) -> Result<(), Error> {
+        let whose = tenant.clone();
+        let unknown = self.db.read(move |connection| designs::unknown(connection, &whose, seen)).await?;
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let tenant = tenant.clone();
+        Ok(self.db.write(move |connection| designs::remember(connection, &tenant, &unknown)).await?)
+    }
+
     /// Forgets everything of a tenant.
     ///
     /// # Errors
@@ -138,6 +166,7 @@ impl Store {
         let tenant = tenant.clone();
         let work = move |connection: &_| {
             creates::wipe(connection, &tenant)?;
+            designs::wipe(connection, &tenant)?;
             external_ids::wipe(connection, &tenant)
         };
         Ok(self.db.write(work).await?)

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::{Catalog, Error, Usage, fetched, read};
+use crate::store::Store;
 use crate::{
     cache::Source,
-    domain::{Design, DesignKey, Fetched, ProjectKey},
+    domain::{Design, DesignId, DesignKey, Fetched, ProjectId, ProjectKey, TenantId},
 };
 
 impl Catalog {
@@ -15,9 +16,14 @@ impl Catalog {
     /// When Aurora cannot be asked and nothing usable is in memory.
     pub async fn design(&self, key: &DesignKey, usage: &Usage) -> Result<Fetched<Design>, Error> {
         let (aurora, meter) = (self.0.aurora.clone(), usage.meter().clone());
+        let store = &self.0.store;
         let fetch = || {
-            let (aurora, key, meter) = (aurora.clone(), key.clone(), meter.clone());
-            async move { aurora.design(&key, &meter).await }
+            let (aurora, store, key, meter) = (aurora.clone(), store.clone(), key.clone(), meter.clone());
+            async move {
+                let design = aurora.design(&key, &meter).await?;
+                note_projects(&store, &key.tenant, [(&design.id, design.project.as_ref())]).await;
+                Ok(design)
+            }
         };
         read(&self.0.designs, key, usage, fetch).await
     }
@@ -40,16 +46,52 @@ impl Catalog {
         usage: &Usage,
     ) -> Result<Fetched<Vec<Arc<Design>>>, Error> {
         let (aurora, meter) = (self.0.aurora.clone(), usage.meter().clone());
+        let store = &self.0.store;
         let fetch = || {
-            let (aurora, key, meter) = (aurora.clone(), key.clone(), meter.clone());
-            async move { Ok(aurora.designs(&key, &meter).await?.into_iter().map(Arc::new).collect()) }
+            let (aurora, store, key, meter) = (aurora.clone(), store.clone(), key.clone(), meter.clone());
+            async move {
+                let designs = aurora.designs(&key, &meter).await?;
+                let seen = designs.iter().map(|it| (&it.id, it.project.as_ref()));
+                note_projects(&store, &key.tenant, seen).await;
+                Ok(designs.into_iter().map(Arc::new).collect())
+            }
         };
         read(&self.0.designs_of, key, usage, fetch).await
+    }
+
+    /// The project of a design: as Aurora once said, since a design never moves; else Aurora is asked.
+    ///
+    /// # Errors
+    /// When it was never heard of, and Aurora cannot be asked.
+    pub async fn project_of(&self, key: &DesignKey, usage: &Usage) -> Result<Option<ProjectId>, Error> {
+        if let Some(project) = self.0.store.project_of_design(key).await? {
+            return Ok(Some(project));
+        }
+        Ok(self.design(key, usage).await?.value.project.clone())
     }
 
     /// Forgets what is known of a design, because something happened to it.
     pub fn forget_design(&self, key: &DesignKey) {
         self.0.summaries.forget(key);
         self.0.designs.forget(key);
+    }
+}
+
+/// Remembers which projects designs belong to, for events that come while Aurora is out. A failure costs such an
+/// event its project, not this answer.
+pub(super) async fn note_projects<'a>(
+    store: &Store,
+    tenant: &TenantId,
+    designs: impl IntoIterator<Item = (&'a DesignId, Option<&'a ProjectId>)> + Send,
+) {
+    let seen: Vec<_> = designs
+        .into_iter()
+        .filter_map(|(design, project)| Some((design.clone(), project?.clone())))
+        .collect();
+    if seen.is_empty() {
+        return;
+    }
+    if let Err(error) = store.remember_designs(tenant, seen).await {
+        tracing::warn!(error = %error, "the projects of designs could not be remembered");
     }
 }

@@ -1,6 +1,6 @@
 //! Summaries of designs.
 
-use super::{Catalog, Error, Usage, fetched, read};
+use super::{Catalog, Error, Usage, design::note_projects, fetched, read};
 use crate::{
     cache::Source,
     domain::{DesignKey, Fetched, Summary},
@@ -13,9 +13,14 @@ impl Catalog {
     /// When Aurora cannot be asked and nothing usable is in memory.
     pub async fn summary(&self, key: &DesignKey, usage: &Usage) -> Result<Fetched<Summary>, Error> {
         let (aurora, meter) = (self.0.aurora.clone(), usage.meter().clone());
+        let store = &self.0.store;
         let fetch = || {
-            let (aurora, key, meter) = (aurora.clone(), key.clone(), meter.clone());
-            async move { aurora.summary(&key, &meter).await }
+            let (aurora, store, key, meter) = (aurora.clone(), store.clone(), key.clone(), meter.clone());
+            async move {
+                let summary = aurora.summary(&key, &meter).await?;
+                note_projects(&store, &key.tenant, [(&key.design, summary.project.as_ref())]).await;
+                Ok(summary)
+            }
         };
         read(&self.0.summaries, key, usage, fetch).await
     }

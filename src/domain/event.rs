@@ -89,6 +89,9 @@ pub struct Delivery {
 /// As long as Aurora may still repeat a delivery: its retries end after about 24 hours; twice that is safe.
 const REPEAT_WINDOW: Duration = Duration::from_secs(48 * 60 * 60);
 
+/// Events that happen once to a thing: an equal delivery is never news, however late it comes.
+const ONCE: [&str; 2] = ["project_created", "design_created"];
+
 /// For events with neither job nor status (`project_changed`), a later equal delivery is soon a genuine one.
 /// An hour covers the rungs of Aurora's ladder that follow a lost answer: 30 s, 5 min, 30 min.
 const PLAIN_REPEAT_WINDOW: Duration = Duration::from_secs(60 * 60);
@@ -98,8 +101,9 @@ const PLAIN_REPEAT_WINDOW: Duration = Duration::from_secs(60 * 60);
 pub enum Repeat {
     /// An equal delivery within the window is a repeat.
     Within(Fingerprint, Duration),
-    /// Equal deliveries may both be news: only the re-read summary can tell.
-    ByRereading,
+    /// Equal deliveries may both be news: only the re-read summary can tell. Where it could not be read, an equal
+    /// delivery within the window is a repeat of one that was announced unread.
+    ByRereading(Fingerprint, Duration),
 }
 
 impl Delivery {
@@ -126,9 +130,6 @@ impl Delivery {
     /// session token, being new in each try, is no part of it.
     #[must_use]
     pub fn repeat(&self) -> Repeat {
-        if self.is_completion() && self.job.is_none() {
-            return Repeat::ByRereading;
-        }
         let told_by_content = self.job.is_none() && self.status.is_none();
         let mut telling: Vec<_> = self
             .parameters
@@ -143,7 +144,11 @@ impl Delivery {
         for (name, value) in telling {
             parts = parts.text(name).text(value);
         }
-        let window = if told_by_content { PLAIN_REPEAT_WINDOW } else { REPEAT_WINDOW };
+        if self.is_completion() && self.job.is_none() {
+            return Repeat::ByRereading(parts.finish(), REPEAT_WINDOW);
+        }
+        let soon_news = told_by_content && !ONCE.contains(&self.name.as_str());
+        let window = if soon_news { PLAIN_REPEAT_WINDOW } else { REPEAT_WINDOW };
         Repeat::Within(parts.finish(), window)
     }
 }
@@ -214,7 +219,7 @@ mod tests {
     #[test]
     fn a_completion_without_a_job_is_told_by_reading_again() {
         let done = delivery(DONE, &[("design_id", "d"), ("status", "succeeded")]);
-        assert_eq!(done.repeat(), Repeat::ByRereading);
+        assert!(matches!(done.repeat(), Repeat::ByRereading(_, REPEAT_WINDOW)));
         let failed = delivery(DONE, &[("design_id", "d"), ("status", "failed")]);
         assert!(matches!(failed.repeat(), Repeat::Within(_, REPEAT_WINDOW)));
     }
@@ -225,6 +230,14 @@ mod tests {
         let other = delivery("project_changed", &[("project_id", "p"), ("attributes", "status")]);
         assert_ne!(one.repeat(), other.repeat());
         assert!(matches!(one.repeat(), Repeat::Within(_, PLAIN_REPEAT_WINDOW)));
+    }
+
+    #[test]
+    fn what_happens_once_is_a_repeat_for_as_long_as_aurora_repeats() {
+        for name in ONCE {
+            let created = delivery(name, &[("project_id", "p"), ("source", "app")]);
+            assert!(matches!(created.repeat(), Repeat::Within(_, REPEAT_WINDOW)), "{name}");
+        }
     }
 
     #[test]

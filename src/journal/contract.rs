@@ -39,6 +39,7 @@ macro_rules! hold {
         $crate::journal::contract::hold! { $keeper:
             deliveries {
                 deliveries_wait_in_their_order_until_they_are_announced
+                a_tenants_deliveries_are_found_without_those_of_others
                 everything_is_there_after_opening_again
                 a_repeat_is_recognised_within_its_window_and_not_after
                 a_repeat_is_recognised_when_its_event_is_long_gone
@@ -58,6 +59,7 @@ macro_rules! hold {
                 a_cursor_whose_events_are_gone_says_so_for_its_tenant_only
                 a_place_that_was_never_reached_is_refused
                 what_still_waits_is_never_pruned
+                a_completion_is_forgotten_long_after_aurora_repeats_it
                 a_hundred_prunings_keep_the_journal_small
                 an_erased_tenant_is_gone_and_no_other
             }

@@ -12,6 +12,7 @@ mod row;
 mod tests;
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -42,11 +43,27 @@ pub struct SqliteJournal {
 struct Live {
     ring: Mutex<Ring>,
     heads: watch::Sender<Heads>,
+    /// Deliveries that were told to be unreadable, so that each is told once.
+    unreadable: Mutex<BTreeSet<Seq>>,
 }
 
 impl Live {
     fn ring(&self) -> MutexGuard<'_, Ring> {
         self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unreadable(&self) -> MutexGuard<'_, BTreeSet<Seq>> {
+        self.unreadable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What could be read. The rest stays where it is, for whoever can mend it.
+    fn readable(&self, found: read::Found) -> Vec<Waiting> {
+        for (seq, error) in found.unreadable {
+            if self.unreadable().insert(seq) {
+                tracing::error!(seq = seq.0, %error, "a delivery cannot be read and is passed over");
+            }
+        }
+        found.waiting
     }
 
     fn appended(&self, appended: Appended) {
@@ -70,7 +87,11 @@ impl SqliteJournal {
     /// When the file cannot be read.
     pub async fn open(db: Db, clock: Clock) -> Result<Self, Error> {
         let heads = db.read(read::heads).await?;
-        let live = Live { ring: Mutex::new(Ring::new(heads.events)), heads: watch::Sender::new(heads) };
+        let live = Live {
+            ring: Mutex::new(Ring::new(heads.events)),
+            heads: watch::Sender::new(heads),
+            unreadable: Mutex::default(),
+        };
         Ok(Self { db, clock, live: Arc::new(live) })
     }
 }
@@ -84,7 +105,18 @@ impl Journal for SqliteJournal {
     }
 
     async fn waiting(&self, after: Seq, limit: usize) -> Result<Vec<Waiting>, Error> {
-        Ok(self.db.read(move |connection| read::waiting(connection, after, limit)).await?)
+        let found = self.db.read(move |connection| read::waiting(connection, after, limit)).await?;
+        Ok(self.live.readable(found))
+    }
+
+    async fn waiting_of(&self, tenant: &TenantId, after: Seq, limit: usize) -> Result<Vec<Waiting>, Error> {
+        let tenant = tenant.clone();
+        let work = move |connection: &_| read::waiting_of(connection, &tenant, after, limit);
+        Ok(self.live.readable(self.db.read(work).await?))
+    }
+
+    fn unreadable(&self) -> usize {
+        self.live.unreadable().len()
     }
 
     async fn announce(&self, seq: Seq, outcome: Outcome) -> Result<Announced, Error> {
@@ -128,6 +160,7 @@ impl Journal for SqliteJournal {
             total.events += batch.pruned.events;
             total.deliveries += batch.pruned.deliveries;
             total.repeats += batch.pruned.repeats;
+            total.completions += batch.pruned.completions;
             if batch.last {
                 return Ok(total);
             }

@@ -137,6 +137,25 @@ async fn what_was_created_here_wins_over_what_was_seen() {
 }
 
 #[tokio::test]
+async fn the_project_of_a_design_is_kept_and_costs_one_write() {
+    let directory = TempDir::new().unwrap();
+    let store = open(&directory);
+    let acme = tenant("acme");
+    let key = |of: &str| DesignKey { tenant: tenant(of), design: DesignId::parse("d").unwrap() };
+    let seen = || vec![(key("acme").design, project("p"))];
+    store.remember_designs(&acme, seen()).await.unwrap();
+    let commits = store.db.commits();
+    store.remember_designs(&acme, seen()).await.unwrap();
+    assert_eq!(store.db.commits(), commits);
+    drop(store);
+    let store = open(&directory);
+    assert_eq!(store.project_of_design(&key("acme")).await.unwrap(), Some(project("p")));
+    assert_eq!(store.project_of_design(&key("other")).await.unwrap(), None);
+    store.wipe_tenant(&acme).await.unwrap();
+    assert_eq!(store.project_of_design(&key("acme")).await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn a_wiped_tenant_leaves_nothing_and_the_texts_were_never_there() {
     let directory = TempDir::new().unwrap();
     let store = open(&directory);

@@ -6,6 +6,7 @@ mod commands;
 mod credentials;
 mod design;
 mod project;
+mod relay;
 mod resilience;
 mod schema;
 mod subscription;

@@ -19,7 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("aurora", &["domain", "clock"]),
     ("catalog", &["domain", "clock", "cache", "store", "aurora"]),
     ("intake", &["domain", "clock", "journal"]),
-    ("relay", &["domain", "journal", "catalog", "intake"]),
+    ("relay", &["domain", "clock", "journal", "catalog", "intake"]),
     ("graphql", &["domain", "catalog", "journal", "relay"]),
     ("http", &["domain", "graphql", "intake", "telemetry"]),
     ("config", &["domain"]),

@@ -111,10 +111,16 @@ pub(in crate::journal) async fn a_completion_without_a_job_is_news_only_if_the_s
         (None, Some(2), true),
         (None, Some(1), true),
         (None, None, true),
+        (None, None, false),
         (None, Some(1), false),
         (Some("j1"), Some(1), true),
         (Some("j2"), Some(3), true),
         (None, Some(3), false),
+        (None, None, false),
+        (None, Some(4), true),
+        (None, None, true),
+        (None, None, false),
+        (None, Some(3), true),
     ];
     for (at, (job, summary, news)) in steps.into_iter().enumerate() {
         let seq = appended(&journal, completion("acme", "d", job)).await;
@@ -176,4 +182,19 @@ pub(in crate::journal) async fn a_delivery_without_a_tenant_is_set_aside<K: Keep
     clock.advance(2 * DAY);
     journal.prune(clock.now(), DAY).await.unwrap();
     assert_eq!(journal.aside(2).await.unwrap().total, 0);
+}
+
+pub(in crate::journal) async fn a_tenants_deliveries_are_found_without_those_of_others<K: Keeper>() {
+    let (keeper, clock) = (K::new(), clock());
+    let journal = keeper.open(&clock).await;
+    let mut its = Vec::new();
+    for (name, job) in [("acme", "1"), ("other", "2"), ("acme", "3"), ("acme", "4")] {
+        let seq = appended(&journal, completion(name, "d", Some(job))).await;
+        its.extend((name == "acme").then_some(seq));
+    }
+    let seqs = |found: Vec<crate::journal::Waiting>| found.iter().map(|it| it.seq).collect::<Vec<_>>();
+    assert_eq!(seqs(journal.waiting_of(&tenant("acme"), Seq(0), 2).await.unwrap()), its[..2]);
+    assert_eq!(seqs(journal.waiting_of(&tenant("acme"), its[1], 2).await.unwrap()), its[2..]);
+    journal.announce(its[2], Outcome::default()).await.unwrap();
+    assert!(journal.waiting_of(&tenant("acme"), its[1], 2).await.unwrap().is_empty());
 }

@@ -99,3 +99,20 @@ pub(in crate::journal) async fn an_erased_tenant_is_gone_and_no_other<K: Keeper>
     assert_eq!(waiting[0].delivery.tenant, Some(tenant("other")));
     assert!(journal.writable());
 }
+
+pub(in crate::journal) async fn a_completion_is_forgotten_long_after_aurora_repeats_it<K: Keeper>() {
+    let (keeper, clock) = (K::new(), clock());
+    let journal = keeper.open(&clock).await;
+    let done = || at(completion("acme", "d", None), &clock);
+    let news = async |delivery| {
+        let seq = appended(&journal, delivery).await;
+        journal.announce(seq, reread(1)).await.unwrap() != Announced::Repeat
+    };
+    assert!(news(done()).await);
+    clock.advance(30 * DAY);
+    assert_eq!(journal.prune(clock.now(), DAY).await.unwrap().completions, 0);
+    assert!(!news(done()).await);
+    clock.advance(61 * DAY);
+    assert_eq!(journal.prune(clock.now(), DAY).await.unwrap().completions, 1);
+    assert!(news(done()).await);
+}

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     super::{Announced, Outcome},
-    row,
+    append, row,
 };
 use crate::domain::{Delivery, DesignId, Event, Fingerprint, Seq, TenantId, event::Repeat};
 
@@ -20,7 +20,7 @@ pub(super) fn announce(
     let Some(delivery) = unsettled(connection, seq)? else { return Ok(Announced::Already) };
     let Some(tenant) = delivery.tenant.clone() else { return Ok(Announced::Already) };
     settle(connection, seq, now)?;
-    if !is_news(connection, &tenant, &delivery, outcome.reread)? {
+    if !is_news(connection, &tenant, &delivery, outcome.reread, now)? {
         return Ok(Announced::Repeat);
     }
     let project = outcome.project.or_else(|| delivery.project.clone());
@@ -64,21 +64,33 @@ fn is_news(
     tenant: &TenantId,
     delivery: &Delivery,
     reread: Option<Fingerprint>,
+    now: Timestamp,
 ) -> rusqlite::Result<bool> {
-    let (Some(design), Some(reread), true) = (&delivery.design, reread, delivery.is_completion()) else {
-        return Ok(true);
+    let (Some(design), true) = (&delivery.design, delivery.is_completion()) else { return Ok(true) };
+    let repeat = delivery.repeat();
+    let Some(reread) = reread else {
+        return match repeat {
+            Repeat::ByRereading(content, window) => {
+                Ok(!append::came_within(connection, delivery, content, window)?)
+            }
+            Repeat::Within(..) => Ok(true),
+        };
     };
     let last: Option<[u8; 32]> = connection
         .prepare_cached("SELECT fingerprint FROM completions WHERE tenant = ?1 AND design = ?2")?
         .query_row([tenant.as_str(), design.as_str()], |row| row.get(0))
         .optional()?;
     if last == Some(reread.0) {
-        return Ok(delivery.repeat() != Repeat::ByRereading);
+        return Ok(matches!(repeat, Repeat::Within(..)));
+    }
+    if let Repeat::ByRereading(content, _) = repeat {
+        // What was announced unread is read now: the next one that cannot be read may be news again.
+        connection.prepare_cached("DELETE FROM repeats WHERE fingerprint = ?1")?.execute([content.0])?;
     }
     connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO completions (tenant, design, fingerprint) VALUES (?1, ?2, ?3)",
+            "INSERT OR REPLACE INTO completions (tenant, design, fingerprint, at) VALUES (?1, ?2, ?3, ?4)",
         )?
-        .execute(params![tenant.as_str(), design.as_str(), reread.0])?;
+        .execute(params![tenant.as_str(), design.as_str(), reread.0, now.as_microsecond()])?;
     Ok(true)
 }

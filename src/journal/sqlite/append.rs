@@ -1,12 +1,14 @@
 //! Keeping a delivery unless it is a repeat.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{super::Appended, row};
 use crate::{
     clock,
-    domain::{Delivery, TenantId, event::Repeat},
+    domain::{Delivery, Fingerprint, TenantId, event::Repeat},
 };
 
 pub(super) fn append(
@@ -43,11 +45,20 @@ pub(super) fn append(
     Ok(if aside { Appended::Aside(seq) } else { Appended::New(seq) })
 }
 
-/// Whether an equal delivery came within the window; if not, this is the one that later ones repeat.
 fn is_repeat(connection: &Connection, delivery: &Delivery) -> rusqlite::Result<bool> {
-    let Repeat::Within(fingerprint, window) = delivery.repeat() else {
-        return Ok(false);
-    };
+    match delivery.repeat() {
+        Repeat::Within(fingerprint, window) => came_within(connection, delivery, fingerprint, window),
+        Repeat::ByRereading(..) => Ok(false),
+    }
+}
+
+/// Whether an equal delivery came within the window; if not, this is the one that later ones repeat.
+pub(super) fn came_within(
+    connection: &Connection,
+    delivery: &Delivery,
+    fingerprint: Fingerprint,
+    window: Duration,
+) -> rusqlite::Result<bool> {
     let until: Option<i64> = connection
         .prepare_cached("SELECT expires_at FROM repeats WHERE fingerprint = ?1")?
         .query_row([fingerprint.0], |row| row.get(0))

@@ -1,13 +1,20 @@
 //! Throwing away: what is old, and what somebody wants forgotten.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{super::Pruned, row};
+use crate::clock;
 use crate::domain::{Fingerprint, Seq, TenantId, fingerprint::Fingerprinter};
 
 /// Rows of a kind per transaction: some ten milliseconds of work, so that deliveries are not kept waiting.
 const BATCH: i64 = 100;
+
+/// How long the summary that was last announced for a design is kept to compare with. Aurora's repeats end after a
+/// day, so what is older only costs room.
+const COMPLETIONS_KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// What one transaction threw away.
 #[derive(Debug, Default)]
@@ -40,7 +47,14 @@ pub(super) fn prune(connection: &Connection, before: Timestamp, now: Timestamp) 
         )?
         .execute([now.as_microsecond(), BATCH])?;
     batch.pruned.repeats = repeats as u64;
-    batch.last = row::count(old.len()) < BATCH && row::count(repeats) < BATCH;
+    let completions = connection
+        .prepare_cached(
+            "DELETE FROM completions WHERE (tenant, design) IN
+                 (SELECT tenant, design FROM completions WHERE at < ?1 ORDER BY at LIMIT ?2)",
+        )?
+        .execute([clock::earlier(now, COMPLETIONS_KEPT).as_microsecond(), BATCH])?;
+    batch.pruned.completions = completions as u64;
+    batch.last = [old.len(), repeats, completions].into_iter().all(|gone| row::count(gone) < BATCH);
     Ok(batch)
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, Row, params_from_iter, types::Value};
+use rusqlite::{Connection, OptionalExtension, Row, Rows, params, params_from_iter, types::Value};
 
 use super::{
     super::{Aside, Filter, Heads, Slice, Waiting},
@@ -23,15 +23,47 @@ fn head(connection: &Connection, table: &str) -> rusqlite::Result<Seq> {
     Ok(last.unwrap_or_default())
 }
 
-pub(super) fn waiting(connection: &Connection, after: Seq, limit: usize) -> rusqlite::Result<Vec<Waiting>> {
+/// Deliveries that wait, and those among them that cannot be read.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) waiting: Vec<Waiting>,
+    pub(super) unreadable: Vec<(Seq, rusqlite::Error)>,
+}
+
+pub(super) fn waiting(connection: &Connection, after: Seq, limit: usize) -> rusqlite::Result<Found> {
     let columns = row::DELIVERY;
-    connection
-        .prepare_cached(&format!(
-            "SELECT {columns}, d.seq FROM deliveries d
-             WHERE d.settled_at IS NULL AND d.seq > ?1 ORDER BY d.seq LIMIT ?2"
-        ))?
-        .query_map([row::number(after), row::count(limit)], waiting_row)?
-        .collect()
+    let sql = format!(
+        "SELECT {columns}, d.seq FROM deliveries d WHERE d.settled_at IS NULL AND d.seq > ?1 ORDER BY d.seq"
+    );
+    collect(connection.prepare_cached(&sql)?.query([row::number(after)])?, limit)
+}
+
+pub(super) fn waiting_of(
+    connection: &Connection,
+    tenant: &TenantId,
+    after: Seq,
+    limit: usize,
+) -> rusqlite::Result<Found> {
+    let columns = row::DELIVERY;
+    let sql = format!(
+        "SELECT {columns}, d.seq FROM deliveries d
+         WHERE d.settled_at IS NULL AND d.tenant = ?1 AND d.seq > ?2 ORDER BY d.seq"
+    );
+    collect(connection.prepare_cached(&sql)?.query(params![tenant.as_str(), row::number(after)])?, limit)
+}
+
+/// Up to `limit` that can be read. One that cannot must not keep those behind it from being found.
+fn collect(mut rows: Rows<'_>, limit: usize) -> rusqlite::Result<Found> {
+    let mut found = Found::default();
+    while found.waiting.len() < limit
+        && let Some(row) = rows.next()?
+    {
+        match waiting_row(row) {
+            Ok(waiting) => found.waiting.push(waiting),
+            Err(error) => found.unreadable.push((row::seq(row, row::DELIVERY_WIDTH)?, error)),
+        }
+    }
+    Ok(found)
 }
 
 pub(super) fn aside(connection: &Connection, limit: usize) -> rusqlite::Result<Aside> {

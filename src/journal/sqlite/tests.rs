@@ -72,6 +72,24 @@ async fn a_full_disk_keeps_nothing_and_reads_go_on() {
 }
 
 #[tokio::test]
+async fn a_row_that_cannot_be_read_holds_up_nothing_and_is_counted() {
+    let file = File::new();
+    let db = file.db();
+    let journal = SqliteJournal::open(db.clone(), Clock::system()).await.unwrap();
+    for job in ["1", "2", "3"] {
+        journal.append(completion("acme", "d", Some(job))).await.unwrap();
+    }
+    db.write(|it| it.execute("UPDATE deliveries SET parameters = 'no JSON' WHERE job < '3'", []))
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        let waiting = journal.waiting(Seq(0), 1).await.unwrap();
+        assert_eq!(waiting[0].delivery.job.as_ref().unwrap().as_str(), "3");
+    }
+    assert_eq!(journal.unreadable(), 2);
+}
+
+#[tokio::test]
 async fn an_erased_tenant_leaves_no_trace_in_the_file() {
     let file = File::new();
     let db = file.db();

@@ -1,0 +1,282 @@
+//! Who is served next: what is held of each tenant, lane by lane. No clock, no task, no I/O in here.
+//!
+//! Invariants: deliveries of one lane leave it in their order; a lane is with at most one worker; a tenant that is
+//! full, waits or is slow takes nothing from the others. A worker that broke off keeps nothing.
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::lane::LaneKey;
+use crate::{
+    domain::{Seq, TenantId},
+    journal::Waiting,
+};
+
+/// Deliveries of a tenant that are held in memory. The rest waits on disk.
+pub(super) const WINDOW: usize = 256;
+
+/// Lanes that ask Aurora at the same time. A lane that has to wait gives its place back, so this bounds calls.
+const LOOKS: usize = 64;
+
+/// The same of one tenant. Aurora allows a key about 90 calls a minute, so more would only queue in the client.
+const LOOKS_PER_TENANT: usize = 4;
+
+/// Lanes that announce what needs no call at the same time. Each is a short write.
+const QUICK: usize = 16;
+
+/// The first pause of a lane that has to wait; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
+/// What a worker is to do.
+#[derive(Debug, Clone)]
+pub(super) struct Work {
+    pub(super) lane: LaneKey,
+    pub(super) kind: Kind,
+    pub(super) batch: Vec<Arc<Waiting>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Announce; nothing has to be asked.
+    Quick,
+    /// Ask Aurora, then announce.
+    Look,
+}
+
+/// How a worker's turn ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Turn {
+    /// So many, from the front, are settled.
+    pub(super) settled: usize,
+    /// The next one has to wait, at least for so long.
+    pub(super) wait: Option<Duration>,
+}
+
+#[derive(Default)]
+pub(super) struct Board {
+    /// How far everybody's deliveries have been seen.
+    pub(super) seen: Seq,
+    desks: HashMap<TenantId, Desk>,
+    /// Tenants with lanes that are ready to look, each once, in the order of their turns.
+    turns: VecDeque<TenantId>,
+    quick: VecDeque<LaneKey>,
+    resting: BTreeSet<(Instant, LaneKey)>,
+    looks_running: usize,
+    quick_running: usize,
+}
+
+/// What is held of one tenant.
+#[derive(Default)]
+struct Desk {
+    loaded: Seq,
+    /// More of it waits on disk.
+    behind: bool,
+    held: usize,
+    lanes: HashMap<LaneKey, Lane>,
+    ready: VecDeque<LaneKey>,
+    in_turns: bool,
+    looks_running: usize,
+}
+
+struct Lane {
+    queue: VecDeque<Arc<Waiting>>,
+    state: State,
+    pause: Duration,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Idle,
+    Ready,
+    Running(Kind),
+    Resting(Instant),
+}
+
+impl Board {
+    /// Takes a delivery in. One of a tenant that is full is left on disk, to be [asked for](Self::lacking) later.
+    /// Says whether it is held now.
+    pub(super) fn add(&mut self, delivery: Waiting) -> bool {
+        let Some(key) = LaneKey::of(&delivery) else { return false };
+        let desk = self.desks.entry(key.tenant.clone()).or_default();
+        if delivery.seq <= desk.loaded {
+            return false;
+        }
+        if desk.held >= WINDOW || desk.behind {
+            desk.behind = true;
+            return false;
+        }
+        self.hold(key, delivery);
+        true
+    }
+
+    fn hold(&mut self, key: LaneKey, delivery: Waiting) {
+        let desk = self.desks.entry(key.tenant.clone()).or_default();
+        desk.loaded = delivery.seq;
+        desk.held += 1;
+        let lane = desk.lanes.entry(key.clone()).or_insert_with(|| Lane {
+            queue: VecDeque::new(),
+            state: State::Idle,
+            pause: FIRST_PAUSE,
+        });
+        lane.queue.push_back(Arc::new(delivery));
+        if lane.state == State::Idle {
+            self.make_ready(&key);
+        }
+    }
+
+    /// A tenant whose deliveries wait on disk and who has room: the tenant, where to go on, and how many to take.
+    pub(super) fn lacking(&self) -> Option<(TenantId, Seq, usize)> {
+        // Half a window at a time, so that a long backlog is not read one by one.
+        let (tenant, desk) = self.desks.iter().find(|(_, it)| it.behind && it.held <= WINDOW / 2)?;
+        Some((tenant.clone(), desk.loaded, WINDOW - desk.held))
+    }
+
+    /// Takes in what was asked for.
+    pub(super) fn catch_up(&mut self, tenant: &TenantId, deliveries: Vec<Waiting>, asked: usize) {
+        if let Some(desk) = self.desks.get_mut(tenant) {
+            desk.behind = deliveries.len() == asked;
+        }
+        for delivery in deliveries {
+            if let Some(key) = LaneKey::of(&delivery) {
+                self.hold(key, delivery);
+            }
+        }
+        self.tidy(tenant);
+    }
+
+    /// What the next worker is to do, if there is work and a place for it.
+    pub(super) fn next(&mut self, now: Instant) -> Option<Work> {
+        self.wake_due(now);
+        if self.quick_running < QUICK
+            && let Some(key) = self.quick.pop_front()
+        {
+            self.quick_running += 1;
+            return self.begin(key, Kind::Quick);
+        }
+        if self.looks_running >= LOOKS {
+            return None;
+        }
+        for _ in 0..self.turns.len() {
+            let tenant = self.turns.pop_front()?;
+            let Some(desk) = self.desks.get_mut(&tenant) else { continue };
+            if desk.looks_running >= LOOKS_PER_TENANT {
+                self.turns.push_back(tenant);
+                continue;
+            }
+            let key = desk.ready.pop_front();
+            desk.in_turns = !desk.ready.is_empty();
+            if desk.in_turns {
+                self.turns.push_back(tenant);
+            }
+            let Some(key) = key else { continue };
+            desk.looks_running += 1;
+            self.looks_running += 1;
+            return self.begin(key, Kind::Look);
+        }
+        None
+    }
+
+    fn begin(&mut self, key: LaneKey, kind: Kind) -> Option<Work> {
+        let lane = self.desks.get_mut(&key.tenant)?.lanes.get_mut(&key)?;
+        lane.state = State::Running(kind);
+        let batch = match kind {
+            Kind::Quick => lane.queue.iter().take_while(|it| !it.delivery.is_completion()).cloned().collect(),
+            Kind::Look => lane.queue.iter().cloned().collect(),
+        };
+        Some(Work { lane: key, kind, batch })
+    }
+
+    /// A worker ended its turn, or broke off without one.
+    pub(super) fn finished(&mut self, key: &LaneKey, turn: Option<Turn>, now: Instant) {
+        let Some(desk) = self.desks.get_mut(&key.tenant) else { return };
+        let Some(lane) = desk.lanes.get_mut(key) else { return };
+        match lane.state {
+            State::Running(Kind::Look) => {
+                self.looks_running -= 1;
+                desk.looks_running -= 1;
+            }
+            State::Running(Kind::Quick) => self.quick_running -= 1,
+            State::Idle | State::Ready | State::Resting(_) => {}
+        }
+        let turn = turn.unwrap_or(Turn { settled: 0, wait: Some(LONGEST_PAUSE) });
+        let settled = turn.settled.min(lane.queue.len());
+        lane.queue.drain(..settled);
+        desk.held -= settled;
+        if settled > 0 {
+            lane.pause = FIRST_PAUSE;
+        }
+        if lane.queue.is_empty() {
+            desk.lanes.remove(key);
+            self.tidy(&key.tenant.clone());
+            return;
+        }
+        match turn.wait {
+            Some(at_least) => {
+                let until = now + lane.pause.max(at_least).min(LONGEST_PAUSE);
+                lane.pause = LONGEST_PAUSE.min(lane.pause * 2);
+                lane.state = State::Resting(until);
+                self.resting.insert((until, key.clone()));
+            }
+            None => self.make_ready(key),
+        }
+    }
+
+    /// When the next lane has rested.
+    pub(super) fn next_wake(&self) -> Option<Instant> {
+        self.resting.first().map(|(until, _)| *until)
+    }
+
+    /// A tenant's lanes need not wait any longer.
+    pub(super) fn wake(&mut self, tenant: &TenantId) {
+        let its: Vec<_> = self.resting.iter().filter(|(_, key)| key.tenant == *tenant).cloned().collect();
+        for place in its {
+            self.resting.remove(&place);
+            if let Some(lane) = self.desks.get_mut(tenant).and_then(|desk| desk.lanes.get_mut(&place.1)) {
+                lane.pause = FIRST_PAUSE;
+            }
+            self.make_ready(&place.1);
+        }
+    }
+
+    fn wake_due(&mut self, now: Instant) {
+        while let Some((until, _)) = self.resting.first()
+            && *until <= now
+            && let Some((_, key)) = self.resting.pop_first()
+        {
+            self.make_ready(&key);
+        }
+    }
+
+    fn make_ready(&mut self, key: &LaneKey) {
+        let Some(desk) = self.desks.get_mut(&key.tenant) else { return };
+        let Some(lane) = desk.lanes.get_mut(key) else { return };
+        lane.state = State::Ready;
+        if lane.queue.front().is_some_and(|first| !first.delivery.is_completion()) {
+            self.quick.push_back(key.clone());
+            return;
+        }
+        desk.ready.push_back(key.clone());
+        if !desk.in_turns {
+            desk.in_turns = true;
+            self.turns.push_back(key.tenant.clone());
+        }
+    }
+
+    /// Nothing is kept of a tenant of whom nothing waits.
+    fn tidy(&mut self, tenant: &TenantId) {
+        if self.desks.get(tenant).is_some_and(|desk| desk.lanes.is_empty() && !desk.behind) {
+            self.desks.remove(tenant);
+        }
+    }
+}

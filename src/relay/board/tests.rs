@@ -1,0 +1,139 @@
+//! Who is served next.
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::domain::{Delivery, DesignId, ProjectId};
+
+fn tenant(name: &str) -> TenantId {
+    TenantId::parse(name).unwrap()
+}
+
+fn delivery(seq: u64, of: &str, design: Option<&str>, project: Option<&str>) -> Waiting {
+    let delivery = Delivery {
+        name: if design.is_some() { "performance_simulation_job_completed" } else { "project_changed" }
+            .into(),
+        tenant: Some(tenant(of)),
+        design: design.map(|it| DesignId::parse(it).unwrap()),
+        project: project.map(|it| ProjectId::parse(it).unwrap()),
+        job: None,
+        status: design.map(|_| "succeeded".to_owned()),
+        parameters: Vec::new(),
+        received_at: Timestamp::UNIX_EPOCH,
+    };
+    Waiting { seq: Seq(seq), delivery }
+}
+
+fn completion(seq: u64, of: &str, design: &str) -> Waiting {
+    delivery(seq, of, Some(design), None)
+}
+
+const LATER: Turn = Turn { settled: 0, wait: Some(Duration::ZERO) };
+const DONE: Turn = Turn { settled: 1, wait: None };
+
+fn all_next(board: &mut Board, now: Instant) -> Vec<Work> {
+    std::iter::from_fn(|| board.next(now)).collect()
+}
+
+#[test]
+fn a_tenant_with_a_backlog_takes_its_share_and_no_more() {
+    let (mut board, now) = (Board::default(), Instant::now());
+    for seq in 1..=1_000 {
+        board.add(completion(seq, "many", &format!("d{seq}")));
+    }
+    assert!(board.add(completion(1_001, "few", "d")));
+    let begun = all_next(&mut board, now);
+    assert_eq!(begun.iter().filter(|it| it.lane.tenant == tenant("many")).count(), LOOKS_PER_TENANT);
+    assert!(begun.iter().any(|it| it.lane.tenant == tenant("few")));
+}
+
+#[test]
+fn what_needs_no_look_overtakes_the_lanes_that_do_but_not_its_own() {
+    let (mut board, now) = (Board::default(), Instant::now());
+    for seq in 1..=100 {
+        board.add(completion(seq, "acme", &format!("d{seq}")));
+    }
+    board.add(delivery(101, "acme", None, Some("p")));
+    let mut failed = completion(102, "acme", "d1");
+    failed.delivery.status = Some("failed".to_owned());
+    board.add(failed);
+    let begun = all_next(&mut board, now);
+    assert_eq!((begun[0].kind, begun[0].batch[0].seq), (Kind::Quick, Seq(101)));
+    assert!(begun[1..].iter().all(|it| it.kind == Kind::Look));
+    assert_eq!(begun[1].batch.iter().map(|it| it.seq.0).collect::<Vec<_>>(), [1, 102]);
+}
+
+#[test]
+fn a_lane_that_waits_gives_its_place_to_the_next() {
+    let (mut board, now) = (Board::default(), Instant::now());
+    for seq in 1..=9 {
+        board.add(completion(seq, "acme", &format!("d{seq}")));
+    }
+    let mut tried = Vec::new();
+    loop {
+        let begun = all_next(&mut board, now);
+        if begun.is_empty() {
+            break;
+        }
+        for work in begun {
+            board.finished(&work.lane, Some(LATER), now);
+            tried.push(work.batch[0].seq.0);
+        }
+    }
+    assert_eq!(tried, (1..=9).collect::<Vec<_>>());
+    assert_eq!(board.next_wake(), Some(now + FIRST_PAUSE));
+    assert_eq!(all_next(&mut board, now + FIRST_PAUSE).len(), LOOKS_PER_TENANT);
+}
+
+#[test]
+fn a_token_wakes_the_lanes_of_its_tenant_only() {
+    let (mut board, now) = (Board::default(), Instant::now());
+    for (seq, of) in [(1, "acme"), (2, "other")] {
+        board.add(completion(seq, of, "d"));
+    }
+    for work in all_next(&mut board, now) {
+        board.finished(&work.lane, Some(LATER), now);
+    }
+    board.wake(&tenant("acme"));
+    let begun = all_next(&mut board, now);
+    assert_eq!(begun.iter().map(|it| it.batch[0].seq.0).collect::<Vec<_>>(), [1]);
+}
+
+#[test]
+fn a_lane_whose_worker_broke_off_is_tried_again_and_holds_up_nobody() {
+    let (mut board, now) = (Board::default(), Instant::now());
+    board.add(completion(1, "acme", "d"));
+    let work = board.next(now).unwrap();
+    board.add(completion(2, "acme", "d"));
+    board.finished(&work.lane, None, now);
+    assert!(board.next(now).is_none());
+    let again = board.next(now + LONGEST_PAUSE).unwrap();
+    assert_eq!(again.batch.len(), 2);
+    board.finished(&again.lane, Some(Turn { settled: 2, wait: None }), now);
+    assert!(board.desks.is_empty());
+    assert_eq!((board.looks_running, board.quick_running), (0, 0));
+}
+
+#[test]
+fn what_a_full_tenant_left_on_disk_is_asked_for_when_there_is_room() {
+    let (mut board, now) = (Board::default(), Instant::now());
+    let most = WINDOW as u64;
+    for seq in 1..=most {
+        assert!(board.add(completion(seq, "acme", &format!("d{seq}"))));
+    }
+    assert!(!board.add(completion(most + 1, "acme", "e")));
+    assert_eq!(board.lacking(), None);
+    while board.lacking().is_none() {
+        let work = board.next(now).unwrap();
+        board.finished(&work.lane, Some(DONE), now);
+    }
+    let (whose, after, room) = board.lacking().unwrap();
+    assert_eq!((whose.as_str(), after, room), ("acme", Seq(most), WINDOW / 2));
+    board.catch_up(&whose, vec![completion(most + 1, "acme", "e")], room);
+    assert_eq!(board.lacking(), None);
+    assert!(!board.add(completion(most + 1, "acme", "e")), "it is held already");
+    while let Some(work) = board.next(now) {
+        board.finished(&work.lane, Some(Turn { settled: work.batch.len(), wait: None }), now);
+    }
+    assert!(board.desks.is_empty());
+}
