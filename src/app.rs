@@ -17,7 +17,10 @@ use std::{
 
 use anyhow::Context;
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::{
+    sync::mpsc,
+    task::{JoinHandle, JoinSet},
+};
 use tokio_util::sync::CancellationToken;
 
 pub use settings::{aurora, webhook_target};
@@ -50,6 +53,7 @@ pub struct App {
     router: axum::Router,
     admin_router: axum::Router,
     relay: Relay,
+    catalog: Catalog,
     journal: Arc<dyn Journal>,
     db: Db,
     clock: Clock,
@@ -85,6 +89,7 @@ impl App {
         let (grant, grants) = mpsc::channel(GRANTS);
         let intake = Intake::new(settings::intake(config), Arc::clone(&journal), clock.clone(), grant);
         let relay = Relay::new(Arc::clone(&journal), catalog.clone(), clock.clone(), grants);
+        let creates = catalog.clone();
         let parts = Parts {
             catalog,
             journal: Arc::clone(&journal),
@@ -123,6 +128,7 @@ impl App {
             router,
             admin_router,
             relay,
+            catalog: creates,
             journal,
             db,
             clock,
@@ -148,39 +154,81 @@ impl App {
     /// Answers until it is told to stop, then lets what is under way come to its end.
     ///
     /// # Errors
-    /// When a part breaks off that cannot be done without.
+    /// When a part breaks off that cannot be done without, or the store cannot be written any more.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
-        let work_ends = CancellationToken::new();
-        let relay = tokio::spawn(self.relay.run(work_ends.clone()));
-        let pruner =
-            tokio::spawn(prune(Arc::clone(&self.journal), self.clock, self.retention, work_ends.clone()));
-        let admin_ends = CancellationToken::new();
-        let admin = tokio::spawn(self.admin.serve(self.admin_router, admin_ends.clone(), ADMIN_DRAIN));
+        let (work_ends, admin_ends, doors_close) =
+            (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
+        let mut parts = JoinSet::new();
+        parts.spawn(self.relay.run(work_ends.clone()));
+        let (journal, clock, retention) = (self.journal, self.clock, self.retention);
+        let once = move || prune(Arc::clone(&journal), clock.clone(), retention);
+        parts.spawn(again_and_again(once, work_ends.clone()));
+        let admin = self.admin.serve(self.admin_router, admin_ends.clone(), ADMIN_DRAIN);
+        parts.spawn(async move {
+            let _gone = admin.await;
+        });
+        let notice = NOTICE.min(self.drain / 4);
+        let mut public = tokio::spawn(self.public.serve(
+            self.router,
+            doors_close.clone(),
+            self.drain.saturating_sub(notice),
+        ));
 
-        let (draining, sockets) = (self.draining, self.sockets);
-        let told = {
-            let stop = stop.clone();
-            tokio::spawn(async move {
-                stop.cancelled().await;
-                draining.store(true, Ordering::Relaxed);
-                sockets.cancel();
-            })
-        };
-        let drained = self.public.serve(self.router, stop, self.drain).await;
-        if drained.cut_off > 0 {
-            tracing::warn!(connections = drained.cut_off, "connections were cut off at the end of the drain");
+        let trouble = trouble(&stop, &mut parts, &mut public, &self.db).await;
+        self.draining.store(true, Ordering::Relaxed);
+        let deadline = tokio::time::Instant::now() + self.drain;
+        if trouble.is_none() {
+            // Whoever balances the load has to see that readiness is gone before the doors close.
+            tokio::time::sleep(notice).await;
         }
-        told.abort();
+        self.sockets.cancel();
+        doors_close.cancel();
+        if !public.is_finished() {
+            let drained = public.await.context("the public routes broke off")?;
+            if drained.cut_off > 0 {
+                tracing::warn!(
+                    connections = drained.cut_off,
+                    "connections were cut off at the end of the drain"
+                );
+            }
+        }
+        // A create outlives its caller; cut off, its outcome would stay unknown.
+        if tokio::time::timeout_at(deadline + LAST_WRITES, self.catalog.creates_end()).await.is_err() {
+            tracing::warn!("creates were cut off at the end of the drain; their outcome stays unknown");
+        }
         work_ends.cancel();
         admin_ends.cancel();
-        for part in [relay, pruner] {
-            part.await.context("a part of the gateway broke off")?;
+        while let Some(part) = parts.join_next().await {
+            part.context("a part of the gateway broke off")?;
         }
-        admin.await.context("the operator's routes broke off")?;
         self.db.close().await;
-        Ok(())
+        trouble.map_or(Ok(()), Err)
     }
 }
+
+/// Waits until it is told to stop, or something ends that must not.
+async fn trouble(
+    stop: &CancellationToken,
+    parts: &mut JoinSet<()>,
+    public: &mut JoinHandle<http::Drained>,
+    db: &Db,
+) -> Option<anyhow::Error> {
+    tokio::select! {
+        () = stop.cancelled() => None,
+        ended = parts.join_next() => Some(match ended {
+            Some(Err(error)) => anyhow::Error::new(error).context("a part of the gateway broke off"),
+            Some(Ok(())) | None => anyhow::anyhow!("a part of the gateway ended by itself"),
+        }),
+        _ended = public => Some(anyhow::anyhow!("the public routes ended by themselves")),
+        () = db.broken() => Some(anyhow::anyhow!("the store failed for good: only a restart can help")),
+    }
+}
+
+/// How long new connections are still let in after readiness is gone: load balancers ask every second or two.
+const NOTICE: Duration = Duration::from_secs(3);
+
+/// What is done with after the drain still has to be written.
+const LAST_WRITES: Duration = Duration::from_secs(1);
 
 /// The operator's routes have nothing to finish: a scrape that is under way may take this long.
 const ADMIN_DRAIN: Duration = Duration::from_secs(1);
@@ -198,17 +246,29 @@ fn readiness(draining: &Arc<AtomicBool>, journal: &Arc<dyn Journal>) -> http::he
     })
 }
 
-async fn prune(journal: Arc<dyn Journal>, clock: Clock, retention: Duration, stop: CancellationToken) {
+/// Does a thing at once and then every so often. A stop does not wait for it: it must be safe to drop half-way.
+async fn again_and_again<F: Future<Output = ()>>(once: impl Fn() -> F, stop: CancellationToken) {
     let mut turns = tokio::time::interval(PRUNE_EVERY);
     turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = turns.tick() => {}
+    let work = async {
+        loop {
+            turns.tick().await;
+            once().await;
         }
-        match journal.prune(clock.now(), retention).await {
-            Ok(pruned) => tracing::debug!(?pruned, "threw away what was too old"),
-            Err(error) => tracing::warn!(error = %error, "what is too old could not be thrown away"),
-        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = work => {}
     }
 }
+
+/// Between two of its batches this can be dropped: each is a transaction of its own.
+async fn prune(journal: Arc<dyn Journal>, clock: Clock, retention: Duration) {
+    match journal.prune(clock.now(), retention).await {
+        Ok(pruned) => tracing::debug!(?pruned, "threw away what was too old"),
+        Err(error) => tracing::warn!(error = %error, "what is too old could not be thrown away"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

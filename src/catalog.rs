@@ -16,6 +16,7 @@ mod weight;
 use std::sync::Arc;
 
 use secrecy::SecretString;
+use tokio_util::task::TaskTracker;
 
 pub use crate::aurora::{Budget, Error as Upstream, NotConnected};
 
@@ -49,6 +50,7 @@ struct Inner {
     designs_of: Kept<ProjectKey, Vec<Arc<Design>>>,
     pages: Kept<(TenantId, u32), Vec<Arc<Project>>>,
     creates: create::Underway,
+    tasks: TaskTracker,
 }
 
 impl Catalog {
@@ -63,6 +65,7 @@ impl Catalog {
             designs_of: Cache::new(others, freshness::LIST, clock.clone()),
             pages: Cache::new(others, freshness::LIST, clock.clone()),
             creates: create::Underway::default(),
+            tasks: TaskTracker::new(),
             aurora,
             store,
             clock,

@@ -27,7 +27,7 @@ pub use self::{
     origin::Origin,
     page::Site,
     request_id::RequestId,
-    server::Server,
+    server::{Drained, Server},
 };
 use crate::{graphql::Doorway, intake::Intake, telemetry::Metrics};
 

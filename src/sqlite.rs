@@ -26,6 +26,7 @@ use std::{
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 pub use open::OpenError;
 use readers::Readers;
@@ -69,6 +70,7 @@ struct Inner {
 struct State {
     health: AtomicU8,
     commits: AtomicU64,
+    broken: CancellationToken,
 }
 
 /// Whether writing works.
@@ -94,6 +96,9 @@ impl State {
 
     fn set(&self, health: Health) {
         self.health.store(health as u8, Ordering::Release);
+        if health == Health::Broken {
+            self.broken.cancel();
+        }
     }
 }
 
@@ -165,6 +170,11 @@ impl Db {
     #[must_use]
     pub fn writable(&self) -> bool {
         self.0.state.health() == Health::Sound
+    }
+
+    /// Waits until writing fails for good, so that only opening the file anew can help. A full disk is not that.
+    pub async fn broken(&self) {
+        self.0.state.broken.cancelled().await;
     }
 
     /// How many commits there were since the file was opened.

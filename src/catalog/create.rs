@@ -6,6 +6,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use tokio::sync::watch;
@@ -15,8 +16,8 @@ pub use crate::store::CreateKey;
 use super::{Catalog, Error, Usage};
 use crate::{
     aurora,
-    domain::{Fetched, Fingerprint, NewProject, Project, ProjectKey, TenantId},
-    store::{Begin, Origin},
+    domain::{Fetched, Fingerprint, NewProject, Project, ProjectId, ProjectKey, TenantId},
+    store::{self, Begin, Origin},
 };
 
 /// The answer to a create.
@@ -27,6 +28,11 @@ pub struct Created {
     /// True when this call made nothing: an earlier or concurrent call with the same key had made it.
     pub replayed: bool,
 }
+
+/// How often, and after which pause, the outcome of a create is written again where the store did not take it: for
+/// five minutes, so that somebody can make room on a full disk.
+const NOTE_TRIES: u32 = 600;
+const NOTE_PAUSE: Duration = Duration::from_millis(500);
 
 type Outcome = Result<Created, Error>;
 
@@ -88,13 +94,20 @@ impl Catalog {
         }
         let leave = Leave { catalog: self.clone(), place };
         let (tenant, usage) = (tenant.clone(), Arc::clone(usage));
-        tokio::spawn(async move {
-            let result = match key {
-                Some(key) => leave.catalog.create_once(&tenant, &new, &key, input, &usage).await,
-                None => leave.catalog.create(&tenant, &new, &usage).await,
+        self.0.tasks.spawn(async move {
+            let catalog = leave.catalog.clone();
+            let (result, owed) = match key {
+                Some(key) => catalog.create_once(&tenant, &new, &key, input, &usage).await,
+                None => (catalog.create(&tenant, &new, &usage).await, None),
             };
-            drop(leave);
+            let Some((key, note)) = owed else {
+                drop(leave);
+                tell.send_replace(Some(result));
+                return;
+            };
+            // The caller need not wait for the store; until it took the note, this process answers for the key.
             tell.send_replace(Some(result));
+            catalog.note_until_kept(&tenant, &key, &note).await;
         });
         Ok((outcome, false))
     }
@@ -106,31 +119,54 @@ impl Catalog {
         key: &CreateKey,
         input: Fingerprint,
         usage: &Usage,
-    ) -> Outcome {
-        let store = &self.0.store;
-        match store.begin_create(tenant, key, input, self.0.clock.now()).await? {
-            Begin::Go => {}
-            Begin::Conflict => return Err(Error::Conflict),
-            Begin::Unsettled { .. } => return Err(Error::Unsettled),
-            Begin::Replay(project) => {
-                let project = self.project(&ProjectKey { tenant: tenant.clone(), project }, usage).await?;
-                return Ok(Created { project, replayed: true });
+    ) -> (Outcome, Option<(CreateKey, Note)>) {
+        match self.0.store.begin_create(tenant, key, input, self.0.clock.now()).await {
+            Ok(Begin::Go) => {}
+            Ok(Begin::Conflict) => return (Err(Error::Conflict), None),
+            Ok(Begin::Unsettled { .. }) => return (Err(Error::Unsettled), None),
+            Ok(Begin::Replay(project)) => {
+                let project = self.project(&ProjectKey { tenant: tenant.clone(), project }, usage).await;
+                return (project.map(|project| Created { project, replayed: true }), None);
             }
+            Err(error) => return (Err(error.into()), None),
         }
         let result = self.create(tenant, new, usage).await;
-        let noted = match &result {
-            Ok(created) => store.finish_create(tenant, key, &created.project.value.id).await,
-            Err(Error::Aurora(aurora::Error::OutcomeUnknown(_))) => store.unsettle_create(tenant, key).await,
-            Err(_) => store.abandon_create(tenant, key).await,
+        let note = match &result {
+            Ok(created) => Note::Finished(created.project.value.id.clone()),
+            Err(Error::Aurora(aurora::Error::OutcomeUnknown(_))) => Note::Unknown,
+            Err(_) => Note::Abandoned,
         };
-        // What is not noted stays "begun", which later callers meet as unsettled: never a second project.
-        if let Err(error) = noted {
-            tracing::error!(error = %error, "the outcome of a create could not be written down");
-        }
+        let owed = self.note(tenant, key, &note).await.is_err().then(|| (key.clone(), note));
         match result {
-            Err(Error::Aurora(aurora::Error::OutcomeUnknown(_))) => Err(Error::Unsettled),
-            other => other,
+            Err(Error::Aurora(aurora::Error::OutcomeUnknown(_))) => (Err(Error::Unsettled), owed),
+            other => (other, owed),
         }
+    }
+
+    async fn note(&self, tenant: &TenantId, key: &CreateKey, note: &Note) -> Result<(), store::Error> {
+        let store = &self.0.store;
+        match note {
+            Note::Finished(project) => store.finish_create(tenant, key, project).await,
+            Note::Unknown => store.unsettle_create(tenant, key).await,
+            Note::Abandoned => store.abandon_create(tenant, key).await,
+        }
+    }
+
+    /// What is never noted stays "begun", which later callers meet as unsettled: never a second project.
+    async fn note_until_kept(&self, tenant: &TenantId, key: &CreateKey, note: &Note) {
+        for _ in 0..NOTE_TRIES {
+            tokio::time::sleep(NOTE_PAUSE).await;
+            if self.note(tenant, key, note).await.is_ok() {
+                return;
+            }
+        }
+        tracing::error!("the outcome of a create could not be written down");
+    }
+
+    /// Waits for the creates that are under way. To be called when no more can begin.
+    pub async fn creates_end(&self) {
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
     }
 
     async fn create(&self, tenant: &TenantId, new: &NewProject, usage: &Usage) -> Outcome {
@@ -146,6 +182,13 @@ impl Catalog {
         let entry = self.0.projects.put(key, project);
         Ok(Created { project: super::fetched(entry), replayed: false })
     }
+}
+
+/// What became of a create, for the store.
+enum Note {
+    Finished(ProjectId),
+    Unknown,
+    Abandoned,
 }
 
 /// Takes a create off the list when it ends, also when it ends by a panic.

@@ -324,3 +324,27 @@ async fn a_page_goes_on_behind_its_project_when_new_ones_came() {
         world.ask(KEY, query, json!({ "after": page["projects"]["pageInfo"]["endCursor"] })).await.sound();
     assert_eq!(next["projects"]["nodes"][0]["projectId"], *first);
 }
+
+#[tokio::test]
+async fn a_create_under_way_at_a_stop_is_settled_before_the_store_closes() {
+    let mut world = World::start().await;
+    let create = r#"mutation { createProject(input: { idempotencyKey: "the-key-of-one-create",
+        location: { propertyAddress: "434 Brannan St, San Francisco, CA 94107" } })
+        { replayed project { projectId } userErrors { message } } }"#;
+    let slow = FaultRule::new("POST", "/tenants/*/projects", Fault::Delay { ms: 600 }).times(1);
+    world.aurora.fail(slow).unwrap();
+    {
+        // The caller hangs up when Aurora has the request.
+        let path = format!("/tenants/{TENANT}/projects");
+        let arrived =
+            world.eventually("the create is sent", || async { world.aurora.calls_to("POST", &path) == 1 });
+        tokio::select! {
+            _ = world.query(create) => panic!("it answered too soon"),
+            () = arrived => {}
+        }
+    }
+    world.restart().await;
+    let again = world.query(create).await.sound();
+    assert_eq!(again["createProject"]["replayed"], true);
+    assert_eq!(world.aurora.projects(TENANT).len(), 1);
+}
