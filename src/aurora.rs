@@ -33,7 +33,7 @@ use crate::{clock::Clock, domain::TenantId};
 
 pub use error::{Cause, Error, NotConnected, Rejection, SetupError};
 pub use meter::Meter;
-pub use project::Page;
+pub use project::{Listed, Page};
 pub use transport::Budget;
 pub use webhook::{NewWebhook, Webhook};
 
