@@ -110,7 +110,8 @@ impl Aurora {
     /// that has a key of its own and needs no other.
     ///
     /// # Errors
-    /// When Aurora refuses, cannot be reached, or the session token has been sent before.
+    /// When Aurora refuses, cannot be reached, or the session token has been sent before; and
+    /// [`Error::RateLimited`] when this tenant was connected too often just now.
     pub async fn connect(
         &self,
         tenant: &TenantId,
