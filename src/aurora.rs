@@ -33,7 +33,7 @@ use crate::{clock::Clock, domain::TenantId};
 
 pub use error::{Cause, Error, NotConnected, Rejection, SetupError};
 pub use meter::Meter;
-pub use project::Page;
+pub use project::{Listed, Page};
 pub use transport::Budget;
 pub use webhook::{NewWebhook, Webhook};
 
@@ -110,7 +110,8 @@ impl Aurora {
     /// that has a key of its own and needs no other.
     ///
     /// # Errors
-    /// When Aurora refuses, cannot be reached, or the session token has been sent before.
+    /// When Aurora refuses, cannot be reached, or the session token has been sent before; and
+    /// [`Error::RateLimited`] when this tenant was connected too often just now.
     pub async fn connect(
         &self,
         tenant: &TenantId,

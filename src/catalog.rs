@@ -48,7 +48,7 @@ struct Inner {
     designs: Kept<DesignKey, Design>,
     projects: Kept<ProjectKey, Project>,
     designs_of: Kept<ProjectKey, Vec<Arc<Design>>>,
-    pages: Kept<(TenantId, u32), Vec<Arc<Project>>>,
+    pages: Kept<(TenantId, u32), project::KeptPage>,
     creates: create::Underway,
     tasks: TaskTracker,
 }

@@ -1,5 +1,8 @@
 //! Keys for tenants: configured, or exchanged by the partner application, and renewed in time.
 //!
+//! [`exchange`] asks for a key, [`flight`] does so once for however many wait, and [`turns`] bounds what callers of
+//! one tenant may set off.
+//!
 //! Invariants: however many callers wait for a tenant's key, one exchange is under way for them, and it goes on
 //! when they hang up. A session token is sent at most once. A key counts as good by our clock, from a margin
 //! before its end no longer; when Aurora refuses a key, exactly that key is given up. No caller costs more than
@@ -11,6 +14,7 @@ mod exchange;
 mod flight;
 mod key;
 mod tokens;
+mod turns;
 
 use std::{
     collections::HashMap,
@@ -32,9 +36,10 @@ use crate::{
     domain::TenantId,
 };
 
-use flight::Flights;
+use flight::{Flight, Flights};
 pub(super) use key::Key;
 use tokens::{SessionToken, Tokens};
+use turns::Turns;
 
 /// Far more tenants than one gateway serves at a time; the rarest lose their key first and exchange it again.
 const MOST_TENANTS: u64 = 10_000;
@@ -55,6 +60,7 @@ struct Shelf {
     keys: Cache<TenantId, Arc<Key>>,
     failures: Cache<TenantId, (Timestamp, Error)>,
     tokens: Tokens,
+    connects: Turns,
     flights: Mutex<Flights>,
     transport: Arc<Transport>,
     clock: Clock,
@@ -96,6 +102,7 @@ impl Credentials {
             keys: Cache::builder().max_capacity(MOST_TENANTS).expire_after(key::WhenKeyEnds).build(),
             failures: Cache::builder().max_capacity(MOST_TENANTS).time_to_live(FAILURE_HELD).build(),
             tokens: Tokens::new(),
+            connects: Turns::new(),
             flights: Mutex::default(),
             transport,
             clock,
@@ -147,22 +154,16 @@ impl Credentials {
         if let Some(key) = shelf.own.get(tenant) {
             return Ok(Arc::clone(key));
         }
-        let flight = {
-            let mut flights = shelf.flights();
-            if let Some(refused) = refused {
-                shelf.give_up(tenant, refused);
-            }
-            if let Some(key) = shelf.good_key(tenant) {
-                return Ok(key);
-            }
-            match flights.to(tenant) {
-                Some(flight) => flight,
-                None => {
-                    let token = shelf.token_for_exchange(tenant)?;
-                    shelf.depart(&mut flights, tenant, token, meter)
-                }
-            }
-        };
+        let (flight, carried) = shelf.board(tenant, refused, meter)?;
+        let outcome = flight.await;
+        let refused_for_the_token = carried
+            && shelf.session_tokens == SessionTokens::Optional
+            && matches!(outcome, Err(Error::NotConnected { reason: NotConnected::ExchangeRefused }));
+        if !refused_for_the_token {
+            return outcome;
+        }
+        // Somebody's session token may have been all that was wrong, and this caller has nothing to do with it.
+        let (flight, _) = shelf.board(tenant, refused, meter)?;
         flight.await
     }
 
@@ -177,7 +178,10 @@ impl Credentials {
             return Ok(None);
         }
         shelf.partner()?;
-        let token = SessionToken { secret: token, since: shelf.clock.now() };
+        let now = shelf.clock.now();
+        let _turn =
+            shelf.connects.take(tenant, now).map_err(|wait| Error::RateLimited { retry_after: wait })?;
+        let token = SessionToken { secret: token, since: now };
         if !shelf.tokens.claim(&token) {
             return Err(Error::not_connected(NotConnected::SessionTokenUsed));
         }
@@ -208,6 +212,28 @@ impl Credentials {
 impl Shelf {
     fn partner(&self) -> Result<&Partner, Error> {
         self.application.as_ref().ok_or(Error::not_connected(NotConnected::NoApplication))
+    }
+
+    /// The way to a key: one at hand, the exchange under way, or a new one; and whether that carries a session token.
+    fn board(
+        self: &Arc<Self>,
+        tenant: &TenantId,
+        refused: Option<&Arc<Key>>,
+        meter: &Meter,
+    ) -> Result<(Flight, bool), Error> {
+        let mut flights = self.flights();
+        if let Some(refused) = refused {
+            self.give_up(tenant, refused);
+        }
+        if let Some(key) = self.good_key(tenant) {
+            return Ok((flight::landed(key), false));
+        }
+        if let Some(under_way) = flights.to(tenant) {
+            return Ok((under_way, flights.carries_token(tenant)));
+        }
+        let token = self.token_for_exchange(tenant)?;
+        let carries = token.is_some();
+        Ok((self.depart(&mut flights, tenant, token, meter), carries))
     }
 
     /// The tenant's key if it is good by the clock; the cache's own time is only for tidying up.

@@ -17,6 +17,15 @@ pub struct Page {
     pub size: u32,
 }
 
+/// What stands on a page.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// Its projects, as far as they can be referred to.
+    pub projects: Vec<Project>,
+    /// Whether it held as many entries as were asked for, readable or not: then another page may follow.
+    pub full: bool,
+}
+
 impl Aurora {
     /// One project.
     ///
@@ -33,18 +42,15 @@ impl Aurora {
     ///
     /// # Errors
     /// When the tenant's key does not allow it, or Aurora does not answer readably.
-    pub async fn projects(
-        &self,
-        tenant: &TenantId,
-        page: Page,
-        meter: &Meter,
-    ) -> Result<Vec<Project>, Error> {
+    pub async fn projects(&self, tenant: &TenantId, page: Page, meter: &Meter) -> Result<Listed, Error> {
         let number = page.number.max(1).to_string();
-        let size = page.size.clamp(1, LARGEST_PAGE).to_string();
+        let most = page.size.clamp(1, LARGEST_PAGE);
+        let size = most.to_string();
         let call =
             Call::get(ALL, &[tenant.as_str()]).with_query("page", &number).with_query("per_page", &size);
         let answer = self.call(tenant, &call, meter).await?;
-        call.understood(wire::projects(&answer.body, tenant))
+        let (projects, entries) = call.understood(wire::projects(&answer.body, tenant))?;
+        Ok(Listed { projects, full: entries >= most as usize })
     }
 
     /// Makes a project. Aurora makes another one each time this arrives.

@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, sync::Arc};
 use super::{Catalog, Error, Usage, fetched, read};
 use crate::{
     aurora::Page,
-    cache::Source,
+    cache::{Source, Weigh},
     domain::{Fetched, Project, ProjectId, ProjectKey, TenantId},
     store::{Origin, Store},
 };
@@ -22,9 +22,17 @@ fn indices(page: u32) -> impl Iterator<Item = u32> {
     page.saturating_mul(PAGE_SIZE.get())..
 }
 
-/// Whether there may be another page behind this one.
-fn is_full(items: &[Arc<Project>]) -> bool {
-    items.len() >= PAGE_SIZE.get() as usize
+/// A page of the list as it is kept.
+pub(super) struct KeptPage {
+    projects: Vec<Arc<Project>>,
+    /// Whether there may be another page behind it. Aurora's count, for an entry that could not be read is one.
+    full: bool,
+}
+
+impl Weigh for KeptPage {
+    fn weight(&self) -> usize {
+        size_of::<Self>() + self.projects.weight()
+    }
 }
 
 /// A place in the list of projects: behind this project, which stood at this index.
@@ -110,7 +118,7 @@ impl Catalog {
         let mut page = start / PAGE_SIZE;
         loop {
             let items = self.page(tenant, page, usage).await?;
-            for (index, project) in indices(page).zip(items.value.iter()) {
+            for (index, project) in indices(page).zip(items.value.projects.iter()) {
                 if index >= end {
                     return Ok(Listing { projects, more: true });
                 }
@@ -119,7 +127,7 @@ impl Catalog {
                     projects.push((position, Arc::clone(project)));
                 }
             }
-            if !is_full(&items.value) {
+            if !items.value.full {
                 return Ok(Listing { projects, more: false });
             }
             page = page.checked_add(1).ok_or(Error::Position)?;
@@ -132,23 +140,19 @@ impl Catalog {
         let first_page = position.index / PAGE_SIZE;
         for page in first_page..first_page.saturating_add(PAGES_SEARCHED) {
             let items = self.page(tenant, page, usage).await?;
-            let found = indices(page).zip(items.value.iter()).find(|(_, it)| it.id == position.project);
+            let found =
+                indices(page).zip(items.value.projects.iter()).find(|(_, it)| it.id == position.project);
             if let Some((index, _)) = found {
                 return Ok(index + 1);
             }
-            if !is_full(&items.value) {
+            if !items.value.full {
                 break;
             }
         }
         position.index.checked_add(1).ok_or(Error::Position)
     }
 
-    async fn page(
-        &self,
-        tenant: &TenantId,
-        page: u32,
-        usage: &Usage,
-    ) -> Result<Fetched<Vec<Arc<Project>>>, Error> {
+    async fn page(&self, tenant: &TenantId, page: u32, usage: &Usage) -> Result<Fetched<KeptPage>, Error> {
         let number = page.checked_add(1).ok_or(Error::Position)?;
         let wanted = Page { number, size: PAGE_SIZE.get() };
         let (aurora, meter) = (self.0.aurora.clone(), usage.meter().clone());
@@ -157,9 +161,10 @@ impl Catalog {
             let (aurora, store, tenant, meter) =
                 (aurora.clone(), store.clone(), tenant.clone(), meter.clone());
             async move {
-                let projects = aurora.projects(&tenant, wanted, &meter).await?;
-                note_external_ids(&store, &tenant, &projects).await;
-                Ok(projects.into_iter().map(Arc::new).collect())
+                let listed = aurora.projects(&tenant, wanted, &meter).await?;
+                note_external_ids(&store, &tenant, &listed.projects).await;
+                let projects = listed.projects.into_iter().map(Arc::new).collect();
+                Ok(KeptPage { projects, full: listed.full })
             }
         };
         read(&self.0.pages, &(tenant.clone(), page), usage, fetch).await

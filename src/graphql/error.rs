@@ -200,7 +200,7 @@ fn upstream(what: &str, error: &Upstream) -> Failure {
             Failure::new(Code::UpstreamRejected, message).detail("upstreamStatus", i32::from(*status))
         }
         Upstream::RateLimited { retry_after } => {
-            let message = "Aurora's allowance for this tenant is spent";
+            let message = "Aurora's allowance is spent, or this was asked for too often";
             Failure::new(Code::UpstreamRateLimited, message).retry_after(*retry_after)
         }
         Upstream::Timeout => Failure::new(Code::UpstreamTimeout, "Aurora did not answer in time"),

@@ -23,7 +23,10 @@ impl Clock {
     }
 
     pub(super) fn advance(&self, by: Duration) {
-        self.offset_ms.fetch_add(millis(by), Ordering::Relaxed);
+        let by = millis(by);
+        let pushed = |offset: i64| Some(offset.saturating_add(by));
+        // It always updates, so there is no refusal to look at.
+        let _before = self.offset_ms.fetch_update(Ordering::Relaxed, Ordering::Relaxed, pushed);
     }
 }
 
@@ -71,6 +74,11 @@ impl Moment {
     }
 }
 
+/// A span stretched by a factor that somebody set: none below zero, and never more than a span can be.
+pub(super) fn scaled(span: Duration, factor: f64) -> Duration {
+    Duration::try_from_secs_f64(span.as_secs_f64() * factor.max(0.0)).unwrap_or(Duration::MAX)
+}
+
 fn millis(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
@@ -93,5 +101,23 @@ mod tests {
         let before = clock.now();
         clock.advance(Duration::from_secs(3600));
         assert!(before.until(clock.now()) >= Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn however_far_it_is_pushed_it_never_goes_back() {
+        let clock = Clock::default();
+        clock.advance(Duration::from_millis(u64::MAX));
+        let before = clock.now();
+        clock.advance(Duration::from_millis(u64::MAX));
+        assert!(clock.now() >= before);
+    }
+
+    #[test]
+    fn any_factor_gives_a_span() {
+        let span = Duration::from_secs(30);
+        assert_eq!(scaled(span, 0.5), Duration::from_secs(15));
+        assert_eq!(scaled(span, -1.0), Duration::ZERO);
+        assert_eq!(scaled(span, f64::NAN), Duration::ZERO);
+        assert_eq!(scaled(span, 1e300), Duration::MAX);
     }
 }

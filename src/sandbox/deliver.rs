@@ -127,7 +127,7 @@ impl World {
         let scale = self.config.retry_scale;
         self.webhooks.attempted(&delivery.subscription, succeeded, scale, now);
         let rung = self.config.retry_ladder.get(delivery.attempt.saturating_sub(1) as usize);
-        let wait = rung.filter(|_| !succeeded).map(|it| it.mul_f64(scale.max(0.0)));
+        let wait = rung.filter(|_| !succeeded).map(|it| super::clock::scaled(*it, scale));
         self.deliveries.push(&delivery, outcome, wait, now);
         if let Some(wait) = wait {
             let next = Delivery { attempt: delivery.attempt + 1, ..delivery };

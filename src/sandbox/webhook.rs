@@ -196,7 +196,7 @@ impl Webhooks {
         }
         it.failures += 1;
         let since = *it.failing_since.get_or_insert(now);
-        let long_enough = since.until(now) >= FAILING_TO_DISABLE.mul_f64(scale.max(0.0));
+        let long_enough = since.until(now) >= super::clock::scaled(FAILING_TO_DISABLE, scale);
         if long_enough && it.failures >= FAILURES_TO_DISABLE {
             it.enabled = false;
         }

@@ -307,6 +307,22 @@ async fn a_list_is_turned_page_by_page_newest_first() {
 }
 
 #[tokio::test]
+async fn an_entry_that_cannot_be_read_does_not_end_the_list() {
+    let world = World::start().await;
+    let page = |projects: Vec<Value>| {
+        let body = json!({ "projects": projects }).to_string();
+        FaultRule::new("GET", "/tenants/*/projects", Fault::Body { body }).times(1)
+    };
+    let entry = |n: u32| if n == 50 { json!({}) } else { json!({ "id": format!("p-{n}") }) };
+    world.aurora.fail(page((0..100).map(entry).collect())).unwrap();
+    world.aurora.fail(page(vec![json!({ "id": "p-100" })])).unwrap();
+    let listed =
+        world.query("{ projects(first: 100) { nodes { projectId } pageInfo { hasNextPage } } }").await;
+    assert_eq!(listed["projects"]["nodes"].as_array().unwrap().len(), 99);
+    assert_eq!(listed["projects"]["pageInfo"]["hasNextPage"], true);
+}
+
+#[tokio::test]
 async fn a_page_goes_on_behind_its_project_when_new_ones_came() {
     let world = World::start().await;
     let make = |number: u32| {

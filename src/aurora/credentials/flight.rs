@@ -22,14 +22,30 @@ pub(super) type Flight = Shared<BoxFuture<'static, Result<Arc<Key>, Error>>>;
 /// The exchanges under way.
 #[derive(Default)]
 pub(super) struct Flights {
-    by_tenant: HashMap<TenantId, (u64, Flight)>,
+    by_tenant: HashMap<TenantId, Listed>,
     next: u64,
+}
+
+struct Listed {
+    id: u64,
+    flight: Flight,
+    carries_token: bool,
+}
+
+/// The way to a key that is here already.
+pub(super) fn landed(key: Arc<Key>) -> Flight {
+    std::future::ready(Ok(key)).boxed().shared()
 }
 
 impl Flights {
     /// The one that brings this tenant's key.
     pub(super) fn to(&self, tenant: &TenantId) -> Option<Flight> {
-        self.by_tenant.get(tenant).map(|(_, flight)| flight.clone())
+        self.by_tenant.get(tenant).map(|it| it.flight.clone())
+    }
+
+    /// Whether that one carries somebody's session token, and may fail because of it.
+    pub(super) fn carries_token(&self, tenant: &TenantId) -> bool {
+        self.by_tenant.get(tenant).is_some_and(|it| it.carries_token)
     }
 }
 
@@ -48,7 +64,7 @@ impl Shelf {
     ) -> Flight {
         flights.next += 1;
         let landing = Landing { shelf: Arc::clone(self), tenant: tenant.clone(), id: flights.next };
-        let meter = meter.clone();
+        let (meter, carries_token) = (meter.clone(), token.is_some());
         let task = tokio::spawn(async move {
             let Landing { shelf, tenant, .. } = &landing;
             match shelf.exchange(tenant, token.as_ref(), &meter).await {
@@ -64,7 +80,8 @@ impl Shelf {
         });
         let flight = task.map(|ended| ended.unwrap_or_else(|died| Err(Error::unavailable(died))));
         let flight = flight.boxed().shared();
-        flights.by_tenant.insert(tenant.clone(), (flights.next, flight.clone()));
+        let listed = Listed { id: flights.next, flight: flight.clone(), carries_token };
+        flights.by_tenant.insert(tenant.clone(), listed);
         flight
     }
 
@@ -104,7 +121,7 @@ struct Landing {
 impl Drop for Landing {
     fn drop(&mut self) {
         let mut flights = self.shelf.flights();
-        if flights.by_tenant.get(&self.tenant).is_some_and(|(id, _)| *id == self.id) {
+        if flights.by_tenant.get(&self.tenant).is_some_and(|it| it.id == self.id) {
             flights.by_tenant.remove(&self.tenant);
         }
     }

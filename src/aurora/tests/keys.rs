@@ -238,6 +238,39 @@ async fn a_wrong_application_key_is_blamed_itself_and_no_tenant() {
 }
 
 #[tokio::test]
+async fn junk_session_tokens_of_one_tenant_leave_the_others_their_exchanges() {
+    let double = Double::start(|seen| match seen {
+        it if it.query.contains("junk") => answer(404, ""),
+        it if it.is_exchange() => token("tk-1", "2024-06-22 01:00:00 UTC"),
+        _ => empty_design(),
+    })
+    .await;
+    let requests_per_minute = NonZeroU32::new(6).unwrap();
+    let aurora = client(Config { requests_per_minute, ..config(&double) });
+    for n in 0..20 {
+        assert!(aurora.connect(&tenant(), format!("junk-{n}").into()).await.is_err());
+    }
+    assert_eq!(double.exchanges(), 5);
+    let other = DesignKey { tenant: TenantId::parse("t2").unwrap(), ..design() };
+    assert!(aurora.summary(&other, &Meter::default()).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_caller_who_waited_for_somebodys_bad_session_token_gets_a_key_without_it() {
+    let double = Double::start(|seen| match seen {
+        it if it.query.contains("junk") => answer(404, ""),
+        it if it.is_exchange() => token("tk-1", "2024-06-22 01:00:00 UTC"),
+        _ => empty_design(),
+    })
+    .await;
+    let aurora = client(config(&double));
+    aurora.offer_session_token(&tenant(), "junk".into());
+    assert!(ask(&aurora).await.is_ok());
+    let queries: Vec<_> = double.seen().into_iter().filter(Seen::is_exchange).map(|it| it.query).collect();
+    assert_eq!(queries, ["session_token=junk", ""]);
+}
+
+#[tokio::test]
 async fn without_an_application_only_own_keys_work() {
     let double = Double::with_keys(|_| empty_design()).await;
     let aurora = client(Config { application: None, ..own_key(&double) });

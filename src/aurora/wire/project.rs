@@ -26,10 +26,15 @@ pub(in crate::aurora) fn project(
     Ok(read(&block, tenant, id))
 }
 
-/// Reads a page of projects. An entry without an id cannot be referred to and is left out.
-pub(in crate::aurora) fn projects(body: &[u8], tenant: &TenantId) -> Result<Vec<Project>, Unreadable> {
+/// Reads a page of projects, and says how many entries it had. One without an id cannot be referred to and is left
+/// out.
+pub(in crate::aurora) fn projects(
+    body: &[u8],
+    tenant: &TenantId,
+) -> Result<(Vec<Project>, usize), Unreadable> {
     let entries = answer(body)?.wrapped_list("projects", |entry| Some(read(&entry, tenant, id(&entry)?)))?;
-    Ok(with_ids("projects", entries))
+    let total = entries.len();
+    Ok((with_ids("projects", entries), total))
 }
 
 fn id(block: &Block<'_>) -> Option<ProjectId> {

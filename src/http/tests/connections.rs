@@ -81,6 +81,15 @@ async fn two_lengths_and_a_length_beside_chunks_are_no_request() {
 }
 
 #[tokio::test]
+async fn a_path_that_climbs_out_of_the_assets_is_not_there() {
+    let world = World::start().await;
+    // Clients tidy such a path before they send it, so this is said by hand.
+    let head = b"GET /assets/../index.html HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let (said, _) = until_closed(connect(&world, head).await).await;
+    assert!(said.starts_with("HTTP/1.1 404"), "{said}");
+}
+
+#[tokio::test]
 async fn a_flood_of_headers_is_refused() {
     let world = World::start().await;
     let flood = format!("GET / HTTP/1.1\r\nhost: x\r\n{}\r\n", "x: y\r\n".repeat(200));

@@ -29,3 +29,10 @@ test("anything else is one sentence", () => {
     { message: "The subscription could not be started: odd" },
   ]);
 });
+
+test("the gateway's own close codes are explained as it means them", () => {
+  const said = (code: number) => explain({ code, reason: "" })[0]?.message;
+  expect(said(4429)).toContain("greeted the gateway twice");
+  expect(said(1001)).toContain("did not answer two pings");
+  expect(said(1012)).toContain("is restarting");
+});

@@ -94,8 +94,9 @@ function hint(code: number): string {
     case 4403:
       return ' Check the key under "Headers": it must read "Bearer", a space and a key of this gateway.';
     case 4429:
-      return " There are too many connections: close other windows, or wait a little.";
+      return " This page greeted the gateway twice on one connection: reload it.";
     case 1001:
+      return " This page did not answer two pings: was the computer asleep? Run it again, with the last cursor as `after`.";
     case 1012:
       return " The gateway is restarting: run it again, with the last cursor as `after`.";
     case 1006:
