@@ -4,6 +4,7 @@
 //! atomic add; labels come from closed lists, so that no caller can make the page grow.
 
 mod label;
+mod plain;
 
 use std::{fmt, time::Duration};
 
@@ -13,7 +14,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-pub use label::{By, DeliveryAnswer, Label, Lookup, Outcome, StatusClass, UpstreamOutcome};
+pub use label::{ABORTED, By, DeliveryAnswer, Label, Lookup, Outcome, StatusClass, UpstreamOutcome};
 
 /// Every metric, as it stands on the metrics page.
 pub const NAMES: &[&str] = &[
@@ -174,6 +175,14 @@ impl Metrics {
     /// Counts a closed socket.
     pub fn socket_closed(&self, code: u16) {
         self.sockets_closed.get_or_create(&[("code", u64::from(code))]).inc();
+    }
+
+    /// The metrics page in the older text format of Prometheus, which every scraper reads.
+    ///
+    /// # Errors
+    /// When the text cannot be written.
+    pub fn plain_page(&self) -> Result<String, fmt::Error> {
+        self.page().map(|page| plain::from_open_metrics(&page))
     }
 
     /// The metrics page, in the OpenMetrics text format.
