@@ -2,11 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Catalog, Error, Usage, fetched, read};
-use crate::{
-    cache::Source,
-    domain::{Design, DesignKey, Fetched, ProjectKey},
-};
+use super::{Catalog, Error, Usage};
+use crate::domain::{Design, DesignKey, Fetched, ProjectKey};
 
 impl Catalog {
     /// One design.
@@ -19,15 +16,14 @@ impl Catalog {
             let (aurora, key, meter) = (aurora.clone(), key.clone(), meter.clone());
             async move { aurora.design(&key, &meter).await }
         };
-        read(&self.0.designs, key, usage, fetch).await
+        self.0.read(&self.0.designs, key, usage, fetch).await
     }
 
     /// The design if it is in memory and fresh.
     #[must_use]
     pub fn design_at_hand(&self, key: &DesignKey, usage: &Usage) -> Option<Fetched<Design>> {
         let entry = self.0.designs.fresh(key)?;
-        usage.count(Source::Memory);
-        Some(fetched(entry))
+        Some(self.0.at_hand(entry, usage))
     }
 
     /// The designs of a project.
@@ -44,7 +40,7 @@ impl Catalog {
             let (aurora, key, meter) = (aurora.clone(), key.clone(), meter.clone());
             async move { Ok(aurora.designs(&key, &meter).await?.into_iter().map(Arc::new).collect()) }
         };
-        read(&self.0.designs_of, key, usage, fetch).await
+        self.0.read(&self.0.designs_of, key, usage, fetch).await
     }
 
     /// Forgets what is known of a design, because something happened to it.
