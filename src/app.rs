@@ -3,6 +3,7 @@
 //! Invariant: nothing listens before everything that it needs has been opened; a stop closes in the opposite order,
 //! the store last. Not here: what any part does.
 
+mod counts;
 pub mod registration;
 mod settings;
 
@@ -85,7 +86,7 @@ impl App {
         let journal: Arc<dyn Journal> = Arc::new(journal);
 
         let aurora = settings::aurora(config, clock.clone())?;
-        let catalog = Catalog::new(aurora, store, clock.clone(), &settings::freshness(config));
+        let catalog = Catalog::new(aurora.clone(), store, clock.clone(), &settings::freshness(config));
         let (grant, grants) = mpsc::channel(GRANTS);
         let intake = Intake::new(settings::intake(config), Arc::clone(&journal), clock.clone(), grant);
         let relay = Relay::new(Arc::clone(&journal), catalog.clone(), clock.clone(), grants);
@@ -100,7 +101,8 @@ impl App {
             page_size: u32::try_from(config.limits.page_size)?,
         };
 
-        let metrics = Arc::new(Metrics::new());
+        let counts = counts::sources(aurora, parts.catalog.clone(), intake.grants_dropped());
+        let metrics = Arc::new(Metrics::over(counts));
         let sockets = CancellationToken::new();
         let draining = Arc::new(AtomicBool::new(false));
         let router = http::router(http::State {

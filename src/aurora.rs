@@ -34,7 +34,7 @@ use crate::{clock::Clock, domain::TenantId};
 pub use error::{Cause, Error, NotConnected, Rejection, SetupError};
 pub use meter::Meter;
 pub use project::{Listed, Page};
-pub use transport::Budget;
+pub use transport::{Budget, Ending};
 pub use webhook::{NewWebhook, Webhook};
 
 use call::Call;
@@ -131,6 +131,12 @@ impl Aurora {
     #[must_use]
     pub fn budget(&self, tenant: &TenantId) -> Option<Budget> {
         self.0.credentials.budget(tenant)
+    }
+
+    /// How many calls ended so since the start.
+    #[must_use]
+    pub fn calls_ended(&self, ending: Ending) -> u64 {
+        self.0.transport.ended(ending)
     }
 
     /// Makes a call with the tenant's key, renewing the key once if Aurora no longer knows it.

@@ -24,7 +24,7 @@ pub use create::{CreateKey, Created};
 pub use error::Error;
 pub use freshness::Rules;
 pub use project::{Listing, Position};
-pub use usage::Usage;
+pub use usage::{Look, Usage};
 
 use crate::{
     aurora::{self, Aurora},
@@ -51,6 +51,7 @@ struct Inner {
     pages: Kept<(TenantId, u32), project::KeptPage>,
     creates: create::Underway,
     tasks: TaskTracker,
+    looks: usage::Looks,
 }
 
 impl Catalog {
@@ -66,6 +67,7 @@ impl Catalog {
             pages: Cache::new(others, freshness::LIST, clock.clone()),
             creates: create::Underway::default(),
             tasks: TaskTracker::new(),
+            looks: usage::Looks::default(),
             aurora,
             store,
             clock,
@@ -89,6 +91,12 @@ impl Catalog {
         Ok(self.0.aurora.connect(tenant, token).await?)
     }
 
+    /// How many looks into memory gave that since the start.
+    #[must_use]
+    pub fn looks(&self, look: Look) -> u64 {
+        self.0.looks.total(look)
+    }
+
     /// What is left of Aurora's allowance for the tenant's key.
     #[must_use]
     pub fn budget(&self, tenant: &TenantId) -> Option<Budget> {
@@ -96,27 +104,46 @@ impl Catalog {
     }
 }
 
-/// A read through one cache: fresh from memory, else from Aurora, else stale if Aurora is out.
-async fn read<K, V, F, Fut>(cache: &Kept<K, V>, key: &K, usage: &Usage, fetch: F) -> Result<Fetched<V>, Error>
-where
-    K: std::hash::Hash + Eq + Clone + Send + Sync + 'static,
-    V: Weigh + Send + Sync + 'static,
-    F: Fn() -> Fut + Send,
-    Fut: Future<Output = Result<V, aurora::Error>> + Send + 'static,
-{
-    match cache.read(key, fetch).await {
-        Ok((entry, source)) => {
-            usage.count(source);
-            Ok(fetched(entry))
-        }
-        Err(Failed::Fetch(error)) => match cache.stale(key).filter(|_| error.is_outage()) {
-            Some(old) => {
-                usage.count(Source::Memory);
-                Ok(fetched(old).into_stale())
+impl Inner {
+    /// A read through one cache: fresh from memory, else from Aurora, else stale if Aurora is out.
+    async fn read<K, V, F, Fut>(
+        &self,
+        cache: &Kept<K, V>,
+        key: &K,
+        usage: &Usage,
+        fetch: F,
+    ) -> Result<Fetched<V>, Error>
+    where
+        K: std::hash::Hash + Eq + Clone + Send + Sync + 'static,
+        V: Weigh + Send + Sync + 'static,
+        F: Fn() -> Fut + Send,
+        Fut: Future<Output = Result<V, aurora::Error>> + Send + 'static,
+    {
+        let failed = match cache.read(key, fetch).await {
+            Ok((entry, source)) => {
+                self.looks.count(Look::of(source));
+                usage.count(source);
+                return Ok(fetched(entry));
             }
-            None => Err(error.into()),
-        },
-        Err(Failed::Lost) => Err(Error::Overtaken),
+            Err(Failed::Fetch(error)) => match cache.stale(key).filter(|_| error.is_outage()) {
+                Some(old) => {
+                    self.looks.count(Look::Stale);
+                    usage.count(Source::Memory);
+                    return Ok(fetched(old).into_stale());
+                }
+                None => error.into(),
+            },
+            Err(Failed::Lost) => Error::Overtaken,
+        };
+        self.looks.count(Look::Miss);
+        Err(failed)
+    }
+
+    /// What is in memory already.
+    fn at_hand<V>(&self, entry: Entry<V>, usage: &Usage) -> Fetched<V> {
+        self.looks.count(Look::Hit);
+        usage.count(Source::Memory);
+        fetched(entry)
     }
 }
 

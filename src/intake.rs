@@ -77,25 +77,6 @@ pub enum Answer {
     Unavailable,
 }
 
-/// How many deliveries got which answer since the start.
-#[derive(Debug, Default)]
-pub struct Counts {
-    /// Kept.
-    pub new: AtomicU64,
-    /// Repeats.
-    pub repeats: AtomicU64,
-    /// Kept without a tenant.
-    pub aside: AtomicU64,
-    /// Not authentic.
-    pub unauthenticated: AtomicU64,
-    /// Not understood.
-    pub invalid: AtomicU64,
-    /// Not kept for want of a working journal.
-    pub unavailable: AtomicU64,
-    /// Session tokens that nobody took in time.
-    pub grants_dropped: AtomicU64,
-}
-
 /// Takes deliveries in.
 pub struct Intake {
     header: String,
@@ -104,15 +85,12 @@ pub struct Intake {
     journal: Arc<dyn Journal>,
     clock: Clock,
     grants: mpsc::Sender<SessionGrant>,
-    counts: Counts,
+    grants_dropped: Arc<AtomicU64>,
 }
 
 impl std::fmt::Debug for Intake {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Intake")
-            .field("header", &self.header)
-            .field("counts", &self.counts)
-            .finish_non_exhaustive()
+        f.debug_struct("Intake").field("header", &self.header).finish_non_exhaustive()
     }
 }
 
@@ -127,7 +105,7 @@ impl Intake {
     ) -> Self {
         let authentic = Authentic::new(config.secret.as_ref(), config.basic.as_ref());
         let Config { header, default_tenant, .. } = config;
-        Self { header, authentic, default_tenant, journal, clock, grants, counts: Counts::default() }
+        Self { header, authentic, default_tenant, journal, clock, grants, grants_dropped: Arc::default() }
     }
 
     /// The name of the header whose value goes into [`Presented::token`].
@@ -136,28 +114,14 @@ impl Intake {
         &self.header
     }
 
-    /// How many deliveries got which answer.
+    /// Session tokens that nobody took in time, since the start. What is answered is counted by whoever answers.
     #[must_use]
-    pub fn counts(&self) -> &Counts {
-        &self.counts
+    pub fn grants_dropped(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.grants_dropped)
     }
 
     /// Takes in the delivery of `event` with the parameters in `query`.
     pub async fn receive(&self, event: &str, query: &str, presented: Presented<'_>) -> Answer {
-        let answer = self.decide(event, query, presented).await;
-        let count = match answer {
-            Answer::New => &self.counts.new,
-            Answer::Repeat => &self.counts.repeats,
-            Answer::Aside => &self.counts.aside,
-            Answer::Unauthenticated => &self.counts.unauthenticated,
-            Answer::Invalid(_) => &self.counts.invalid,
-            Answer::Unavailable => &self.counts.unavailable,
-        };
-        count.fetch_add(1, Ordering::Relaxed);
-        answer
-    }
-
-    async fn decide(&self, event: &str, query: &str, presented: Presented<'_>) -> Answer {
         if !self.authentic.is(&presented) {
             return Answer::Unauthenticated;
         }
@@ -181,7 +145,7 @@ impl Intake {
     /// because the delivery matters more.
     fn grant(&self, grant: SessionGrant) {
         if self.grants.try_send(grant).is_err() {
-            self.counts.grants_dropped.fetch_add(1, Ordering::Relaxed);
+            self.grants_dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 }

@@ -10,6 +10,7 @@
 mod quota;
 mod retry;
 mod send;
+mod tally;
 mod verdict;
 
 use jiff::Timestamp;
@@ -20,18 +21,21 @@ use crate::clock::Clock;
 pub use quota::Budget;
 pub(super) use quota::{Quota, Quotas};
 pub(super) use send::can_be_sent;
+pub use tally::Ending;
 pub(super) use verdict::{Answer, Failure};
 
 /// The way to Aurora.
 pub(super) struct Transport {
     sender: send::Sender,
     patience: std::time::Duration,
+    tally: tally::Tally,
     clock: Clock,
 }
 
 impl Transport {
     pub(super) fn try_new(config: &Config, clock: Clock) -> Result<Self, SetupError> {
-        Ok(Self { sender: send::Sender::try_new(config)?, patience: config.request_timeout, clock })
+        let sender = send::Sender::try_new(config)?;
+        Ok(Self { sender, patience: config.request_timeout, tally: tally::Tally::default(), clock })
     }
 
     /// Makes the call with that key and waits for what comes of it.
@@ -55,10 +59,16 @@ impl Transport {
         let reply = self.sender.send(call, key).await;
         drop(ticket);
         let outcome = reply.and_then(|reply| verdict::verdict(reply, call, key, self.now()));
+        self.tally.count(&outcome);
         if let Err(Failure::Busy { retry_after }) = &outcome {
             key.quota().stop_for(*retry_after);
         }
         outcome
+    }
+
+    /// How many calls ended so.
+    pub(super) fn ended(&self, ending: Ending) -> u64 {
+        self.tally.total(ending)
     }
 
     fn now(&self) -> Timestamp {

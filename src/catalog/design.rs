@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Catalog, Error, Usage, fetched, read};
-use crate::store::Store;
+use super::{Catalog, Error, Usage};
 use crate::{
-    cache::Source,
     domain::{Design, DesignId, DesignKey, Fetched, ProjectId, ProjectKey, TenantId},
+    store::Store,
 };
 
 impl Catalog {
@@ -25,15 +24,14 @@ impl Catalog {
                 Ok(design)
             }
         };
-        read(&self.0.designs, key, usage, fetch).await
+        self.0.read(&self.0.designs, key, usage, fetch).await
     }
 
     /// The design if it is in memory and fresh.
     #[must_use]
     pub fn design_at_hand(&self, key: &DesignKey, usage: &Usage) -> Option<Fetched<Design>> {
         let entry = self.0.designs.fresh(key)?;
-        usage.count(Source::Memory);
-        Some(fetched(entry))
+        Some(self.0.at_hand(entry, usage))
     }
 
     /// The designs of a project.
@@ -56,7 +54,7 @@ impl Catalog {
                 Ok(designs.into_iter().map(Arc::new).collect())
             }
         };
-        read(&self.0.designs_of, key, usage, fetch).await
+        self.0.read(&self.0.designs_of, key, usage, fetch).await
     }
 
     /// The project of a design: as Aurora once said, since a design never moves; else Aurora is asked.

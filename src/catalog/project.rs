@@ -2,10 +2,10 @@
 
 use std::{num::NonZeroU32, sync::Arc};
 
-use super::{Catalog, Error, Usage, fetched, read};
+use super::{Catalog, Error, Usage};
 use crate::{
     aurora::Page,
-    cache::{Source, Weigh},
+    cache::Weigh,
     domain::{Fetched, Project, ProjectId, ProjectKey, TenantId},
     store::{Origin, Store},
 };
@@ -69,15 +69,14 @@ impl Catalog {
                 Ok(project)
             }
         };
-        read(&self.0.projects, key, usage, fetch).await
+        self.0.read(&self.0.projects, key, usage, fetch).await
     }
 
     /// The project if it is in memory and fresh.
     #[must_use]
     pub fn project_at_hand(&self, key: &ProjectKey, usage: &Usage) -> Option<Fetched<Project>> {
         let entry = self.0.projects.fresh(key)?;
-        usage.count(Source::Memory);
-        Some(fetched(entry))
+        Some(self.0.at_hand(entry, usage))
     }
 
     /// The project that carries the CRM's own id, as far as this gateway has made or seen it: Aurora has no such
@@ -167,7 +166,7 @@ impl Catalog {
                 Ok(KeptPage { projects, full: listed.full })
             }
         };
-        read(&self.0.pages, &(tenant.clone(), page), usage, fetch).await
+        self.0.read(&self.0.pages, &(tenant.clone(), page), usage, fetch).await
     }
 
     /// Forgets what is known of a project, because something happened to it.

@@ -1,10 +1,7 @@
 //! Summaries of designs.
 
-use super::{Catalog, Error, Usage, design::note_projects, fetched, read};
-use crate::{
-    cache::Source,
-    domain::{DesignKey, Fetched, Summary},
-};
+use super::{Catalog, Error, Usage, design::note_projects};
+use crate::domain::{DesignKey, Fetched, Summary};
 
 impl Catalog {
     /// What one design would produce: from memory while fresh, and from memory, marked stale, while Aurora is out.
@@ -22,14 +19,13 @@ impl Catalog {
                 Ok(summary)
             }
         };
-        read(&self.0.summaries, key, usage, fetch).await
+        self.0.read(&self.0.summaries, key, usage, fetch).await
     }
 
     /// The summary if it is in memory and fresh: no waiting, no batch.
     #[must_use]
     pub fn summary_at_hand(&self, key: &DesignKey, usage: &Usage) -> Option<Fetched<Summary>> {
         let entry = self.0.summaries.fresh(key)?;
-        usage.count(Source::Memory);
-        Some(fetched(entry))
+        Some(self.0.at_hand(entry, usage))
     }
 }

@@ -1,6 +1,6 @@
 //! What one request cost: calls to Aurora, and calls that were spared.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::{aurora::Meter, cache::Source};
 
@@ -43,5 +43,42 @@ impl Usage {
     #[must_use]
     pub fn coalesced(&self) -> u32 {
         self.coalesced.load(Ordering::Relaxed)
+    }
+}
+
+/// What a look into memory gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// Something fresh.
+    Hit,
+    /// Nothing.
+    Miss,
+    /// Something old, since Aurora was out.
+    Stale,
+    /// Another caller's fetch.
+    Coalesced,
+}
+
+impl Look {
+    pub(super) fn of(source: Source) -> Self {
+        match source {
+            Source::Memory => Self::Hit,
+            Source::Shared => Self::Coalesced,
+            Source::Fetched => Self::Miss,
+        }
+    }
+}
+
+/// Counts for the whole catalog since the start.
+#[derive(Debug, Default)]
+pub(super) struct Looks([AtomicU64; 4]);
+
+impl Looks {
+    pub(super) fn count(&self, look: Look) {
+        self.0[look as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn total(&self, look: Look) -> u64 {
+        self.0[look as usize].load(Ordering::Relaxed)
     }
 }

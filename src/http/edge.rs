@@ -74,9 +74,11 @@ impl Edge {
         let method = known(request.method());
         let id = RequestId::of(request.headers());
         let exchange = Exchange { state: Arc::clone(&self.state), id: id.clone(), request };
+        let unanswered = Unanswered { edge: self, method, id: &id, began };
         let handled = AssertUnwindSafe(async { handler(exchange).await }).catch_unwind().await;
         let Served { mut response, viewer } = handled.unwrap_or_else(|_panic| panicked(&id).into());
         finish(response.headers_mut(), &id);
+        std::mem::forget(unanswered);
 
         let took = began.elapsed();
         let status = response.status().as_u16();
@@ -91,6 +93,30 @@ impl Edge {
             credential = viewer.as_ref().map(Viewer::name),
         );
         response
+    }
+}
+
+/// Dropped only when the client gives up before there is an answer: then nothing else would tell of its request.
+struct Unanswered<'a> {
+    edge: &'a Edge,
+    method: &'static str,
+    id: &'a RequestId,
+    began: Instant,
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        let took = self.began.elapsed();
+        self.edge.meter.count(metrics::ABORTED, took);
+        tracing::info!(
+            target: "heliograph::request",
+            method = self.method,
+            route = self.edge.template,
+            status = metrics::ABORTED,
+            duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            request_id = self.id.as_str(),
+            "the client gave up"
+        );
     }
 }
 

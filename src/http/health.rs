@@ -9,7 +9,10 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use http::{StatusCode, header::CONTENT_TYPE};
+use http::{
+    HeaderMap, StatusCode,
+    header::{ACCEPT, CONTENT_TYPE},
+};
 
 use crate::telemetry::Metrics;
 
@@ -43,11 +46,18 @@ pub(super) async fn ready(State(admin): State<Arc<Admin>>) -> Response {
     }
 }
 
-/// Every metric, as text.
-pub(super) async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
+/// Every metric, as text: OpenMetrics where the scraper asks for it, else what every scraper reads.
+pub(super) async fn metrics(State(admin): State<Arc<Admin>>, headers: HeaderMap) -> Response {
     const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    match admin.metrics.page() {
-        Ok(page) => ([(CONTENT_TYPE, OPEN_METRICS)], page).into_response(),
+    const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
+    let accepted = headers.get_all(ACCEPT).iter().filter_map(|it| it.to_str().ok());
+    let (kind, page) = if accepted.into_iter().any(|it| it.contains("application/openmetrics-text")) {
+        (OPEN_METRICS, admin.metrics.page())
+    } else {
+        (PLAIN, admin.metrics.plain_page())
+    };
+    match page {
+        Ok(page) => ([(CONTENT_TYPE, kind)], page).into_response(),
         Err(_unwritable) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }

@@ -4,6 +4,8 @@
 //! atomic add; labels come from closed lists, so that no caller can make the page grow.
 
 mod label;
+mod plain;
+mod told;
 
 use std::{fmt, time::Duration};
 
@@ -13,7 +15,8 @@ use prometheus_client::{
     registry::Registry,
 };
 
-pub use label::{By, DeliveryAnswer, Label, Lookup, Outcome, StatusClass, UpstreamOutcome};
+pub use label::{ABORTED, By, DeliveryAnswer, Label, Lookup, Outcome, StatusClass, UpstreamOutcome};
+pub use told::{Source, Sources};
 
 /// Every metric, as it stands on the metrics page.
 pub const NAMES: &[&str] = &[
@@ -27,6 +30,7 @@ pub const NAMES: &[&str] = &[
     "heliograph_webhook_deliveries_total",
     "heliograph_upstream_calls_total",
     "heliograph_cache_lookups_total",
+    "heliograph_session_tokens_dropped_total",
 ];
 
 /// Seconds: from a cached read up to the longest that a request may wait for Aurora.
@@ -110,16 +114,18 @@ pub struct Metrics {
     sockets_closed: Family<[(&'static str, u64); 1], Counter>,
     /// Webhooks by how they were answered.
     pub deliveries: By<DeliveryAnswer>,
-    /// Calls to Aurora by how they ended.
-    pub upstream_calls: By<UpstreamOutcome>,
-    /// Looks into the cache.
-    pub cache_lookups: By<Lookup>,
 }
 
 impl Metrics {
     /// A registry with every metric in it, all at zero.
     #[must_use]
     pub fn new() -> Self {
+        Self::over(Sources::silent())
+    }
+
+    /// A registry with every metric in it; what other parts count is read from them.
+    #[must_use]
+    pub fn over(sources: Sources) -> Self {
         let mut all = Registry::with_prefix("heliograph");
         let registry = &mut all;
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
@@ -145,8 +151,7 @@ impl Metrics {
         let sockets_closed = Family::default();
         registry.register("sockets_closed", "WebSockets closed, by the code", sockets_closed.clone());
         let deliveries = By::register(registry, "webhook_deliveries", "Webhooks by how they were answered");
-        let upstream_calls = By::register(registry, "upstream_calls", "Calls to Aurora by how they ended");
-        let cache_lookups = By::register(registry, "cache_lookups", "Looks into the cache by what they gave");
+        registry.register_collector(Box::new(sources));
         Self {
             registry: all,
             requests,
@@ -156,8 +161,6 @@ impl Metrics {
             sockets_open,
             sockets_closed,
             deliveries,
-            upstream_calls,
-            cache_lookups,
         }
     }
 
@@ -174,6 +177,14 @@ impl Metrics {
     /// Counts a closed socket.
     pub fn socket_closed(&self, code: u16) {
         self.sockets_closed.get_or_create(&[("code", u64::from(code))]).inc();
+    }
+
+    /// The metrics page in the older text format of Prometheus, which every scraper reads.
+    ///
+    /// # Errors
+    /// When the text cannot be written.
+    pub fn plain_page(&self) -> Result<String, fmt::Error> {
+        self.page().map(|page| plain::from_open_metrics(&page))
     }
 
     /// The metrics page, in the OpenMetrics text format.

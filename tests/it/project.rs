@@ -310,7 +310,7 @@ async fn a_list_is_turned_page_by_page_newest_first() {
 async fn an_entry_that_cannot_be_read_does_not_end_the_list() {
     let world = World::start().await;
     let page = |projects: Vec<Value>| {
-        let body = json!({ "projects": projects }).to_string();
+        let body = json!({ "projects": projects });
         FaultRule::new("GET", "/tenants/*/projects", Fault::Body { body }).times(1)
     };
     let entry = |n: u32| if n == 50 { json!({}) } else { json!({ "id": format!("p-{n}") }) };

@@ -187,3 +187,24 @@ async fn a_bomb_of_fragments_is_refused_before_it_costs_anything() {
         }
     }
 }
+
+#[tokio::test]
+async fn what_aurora_was_asked_and_what_memory_spared_it_is_on_the_metrics_page() {
+    let (world, design) = with_design().await;
+    world.query(&ask(&design)).await.sound();
+    world.query(&ask(&design)).await.sound();
+    world.aurora.fail(FaultRule::new("GET", SUMMARY, Fault::status(500))).unwrap();
+    world.advance(Duration::from_secs(2 * 3600));
+    world.query(&ask(&design)).await.sound();
+    let page = world.http.get(world.admin_url("/metrics")).send().await.unwrap().text().await.unwrap();
+    let count = |series: &str| {
+        let line = page.lines().find_map(|line| line.strip_prefix(&format!("heliograph_{series} ")));
+        line.unwrap_or_else(|| panic!("{series} is missing from {page}")).parse::<u64>().unwrap()
+    };
+    assert_eq!(count(r#"upstream_calls_total{outcome="failed"}"#), 1);
+    assert!(count(r#"upstream_calls_total{outcome="ok"}"#) >= 3);
+    assert!(count(r#"cache_lookups_total{result="hit"}"#) >= 1);
+    assert!(count(r#"cache_lookups_total{result="miss"}"#) >= 1);
+    assert_eq!(count(r#"cache_lookups_total{result="stale"}"#), 1);
+    assert_eq!(count("session_tokens_dropped_total"), 0);
+}

@@ -90,6 +90,22 @@ async fn a_path_that_climbs_out_of_the_assets_is_not_there() {
 }
 
 #[tokio::test]
+async fn a_request_whose_client_gives_up_is_counted() {
+    let world = World::start().await;
+    let body = r#"{"query":"{ gated }"}"#;
+    let head = format!(
+        "POST /graphql HTTP/1.1\r\nhost: x\r\nauthorization: {KEY}\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let client = connect(&world, head.as_bytes()).await;
+    world.script.entered.notified().await;
+    drop(client);
+    let line = r#"heliograph_http_requests_total{route="/graphql",status="aborted"} 1"#;
+    eventually("it is counted as aborted", || world.metrics.page().unwrap().contains(line)).await;
+}
+
+#[tokio::test]
 async fn a_flood_of_headers_is_refused() {
     let world = World::start().await;
     let flood = format!("GET / HTTP/1.1\r\nhost: x\r\n{}\r\n", "x: y\r\n".repeat(200));

@@ -80,3 +80,27 @@ async fn the_operator_is_told_what_lives_what_is_ready_and_how_busy_it_is() {
     assert_eq!(ask("/readyz").await, (503, "not ready: draining\n".into()));
     assert_eq!(ask("/healthz").await.0, 200);
 }
+
+#[tokio::test]
+async fn metrics_are_told_in_the_format_that_the_scraper_asks_for() {
+    let ready = Box::new(|| Ok(()));
+    let router = admin_router(Admin { metrics: Arc::new(Metrics::new()), ready });
+    let scrape = |accept: &'static str| {
+        let request = http::Request::get("/metrics").header("accept", accept).body(Body::empty()).unwrap();
+        let answer = router.clone().oneshot(request);
+        async {
+            let response = answer.await.unwrap();
+            let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            (kind, String::from_utf8(body.to_vec()).unwrap())
+        }
+    };
+    let open = "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.4,*/*;q=0.2";
+    let (kind, page) = scrape(open).await;
+    assert!(kind.starts_with("application/openmetrics-text") && page.ends_with("# EOF\n"), "{kind}\n{page}");
+    let (kind, page) = scrape("*/*").await;
+    assert_eq!(kind, "text/plain; version=0.0.4; charset=utf-8");
+    assert!(page.contains("# TYPE heliograph_build_info gauge\nheliograph_build_info{"), "{page}");
+    assert!(page.contains("# TYPE heliograph_webhook_deliveries_total counter"), "{page}");
+    assert!(!page.contains("# EOF"), "{page}");
+}

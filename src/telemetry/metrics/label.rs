@@ -57,8 +57,13 @@ label! {
         ClientError = "4xx",
         /// 5xx.
         ServerError = "5xx",
+        /// The client gave up before there was an answer.
+        Aborted = "aborted",
     }
 }
+
+/// Stands in the log where a client gave up; never sent. The number is nginx's.
+pub const ABORTED: u16 = 499;
 
 impl StatusClass {
     /// The class of a status.
@@ -68,6 +73,7 @@ impl StatusClass {
             ..200 => Self::Informational,
             200..300 => Self::Success,
             300..400 => Self::Redirection,
+            ABORTED => Self::Aborted,
             400..500 => Self::ClientError,
             500.. => Self::ServerError,
         }
