@@ -19,7 +19,6 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{Router, routing::get};
 use tokio_util::sync::CancellationToken;
-use tower_http::compression::CompressionLayer;
 
 pub use self::{
     auth::{ApiKey, Credential, Credentials},
@@ -94,7 +93,7 @@ pub fn router(state: State) -> Router {
         .fallback_service(edge::route(state, "(none)", page::not_found))
 }
 
-/// What people read. Compressed as it is sent, which operations are too small and too many for.
+/// What people read.
 fn pages(state: &Arc<State>) -> Router {
     Router::new()
         .route("/", edge::route(state, "/", page::index))
@@ -102,7 +101,6 @@ fn pages(state: &Arc<State>) -> Router {
         .route("/graphiql/config.json", edge::route(state, "/graphiql/config.json", page::config))
         .route("/schema.graphql", edge::route(state, "/schema.graphql", page::schema))
         .route("/assets/{*path}", edge::route(state, "/assets/{*path}", page::asset))
-        .layer(CompressionLayer::new())
 }
 
 /// The operator's routes.

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
     header::{
-        ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
-        VARY, X_FRAME_OPTIONS,
+        ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+        IF_NONE_MATCH, REFERRER_POLICY, VARY, X_FRAME_OPTIONS,
     },
 };
 use rust_embed::{EmbeddedFile, RustEmbed};
@@ -85,12 +85,29 @@ pub(super) async fn asset(exchange: Exchange) -> Served {
     let Some(file) = Built::get(path).filter(|_| !climbs) else {
         return text(StatusCode::NOT_FOUND, "There is no such file.\n").into();
     };
-    let mut response = Response::new(body(file));
+    // Compressed once, when the pages were built: compressing anew for whoever asks would let a stranger keep us busy.
+    let small = Built::get(&format!("{path}.gz")).filter(|_| takes_gzip(exchange.request.headers()));
+    let is_small = small.is_some();
+    let mut response = Response::new(body(small.unwrap_or(file)));
     let headers = response.headers_mut();
+    if is_small {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
     headers.insert(CONTENT_TYPE, content_type(path));
     headers.insert(CACHE_CONTROL, FOR_EVER);
     headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
     response.into()
+}
+
+/// Whether the caller reads gzip. Every browser does; what asks for `gzip;q=0` does not.
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|it| it.to_str().ok());
+    accepted.flat_map(|it| it.split(',')).any(|it| {
+        let (name, weight) = it.split_once(';').unwrap_or((it, ""));
+        let refused =
+            weight.trim().strip_prefix("q=").is_some_and(|it| it.trim_matches(['0', '.']).is_empty());
+        name.trim().eq_ignore_ascii_case("gzip") && !refused
+    })
 }
 
 /// `/graphiql/config.json`
@@ -142,7 +159,6 @@ fn page(exchange: &Exchange, name: &str) -> Response {
     headers.extend(HTML_HEADERS);
     headers.insert(CONTENT_TYPE, content_type(name));
     headers.insert(CACHE_CONTROL, REVALIDATE);
-    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         headers.insert(ETAG, tag);
     }
@@ -172,10 +188,9 @@ fn body(file: EmbeddedFile) -> Body {
     })
 }
 
-/// Weak, since the same page may be sent compressed or plain.
 fn etag(file: &EmbeddedFile) -> String {
     let hash = file.metadata.sha256_hash();
-    let mut tag = String::from("W/\"");
+    let mut tag = String::from("\"");
     for byte in hash.iter().take(16) {
         // Writing to a string cannot fail.
         let _infallible = write!(tag, "{byte:02x}");
@@ -185,6 +200,7 @@ fn etag(file: &EmbeddedFile) -> String {
 }
 
 fn is_known(headers: &HeaderMap, tag: &str) -> bool {
+    // A proxy that compresses makes a strong tag weak.
     let bare = |it: &str| it.trim().trim_start_matches("W/").to_owned();
     let known = headers.get(IF_NONE_MATCH).and_then(|it| it.to_str().ok());
     known.is_some_and(|it| it.split(',').any(|it| it.trim() == "*" || bare(it) == bare(tag)))
@@ -223,6 +239,23 @@ mod tests {
             headers.insert(IF_NONE_MATCH, HeaderValue::from_static(known));
             assert_eq!(is_known(&headers, "W/\"ab\""), same, "{known}");
         }
+    }
+
+    #[test]
+    fn only_who_reads_gzip_gets_it() {
+        for (accepted, takes) in [
+            ("gzip", true),
+            ("deflate, GZIP;q=0.5, br", true),
+            ("gzip;q=0", false),
+            ("gzip; q=0.000", false),
+            ("br", false),
+            ("identity", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(accepted));
+            assert_eq!(takes_gzip(&headers), takes, "{accepted}");
+        }
+        assert!(!takes_gzip(&HeaderMap::new()));
     }
 
     #[test]

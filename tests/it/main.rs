@@ -5,6 +5,7 @@
 mod commands;
 mod credentials;
 mod design;
+mod pages;
 mod project;
 mod relay;
 mod resilience;
