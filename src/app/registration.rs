@@ -9,10 +9,9 @@ use url::Url;
 use crate::aurora::{Aurora, Error, NewWebhook, Webhook};
 
 /// The events that are subscribed to, with the placeholders that Aurora documents for each. `<TENANT_ID>` and
-/// `<SESSION_TOKEN>` come on top: Aurora demands them of a partner application. A placeholder that an event does not have is
-/// left out, because what Aurora does with one it does not know is not published.
+/// `<SESSION_TOKEN>` come on top, which Aurora demands of a partner application, and `<JOB_ID>`, by which repeats are told.
 const EVENTS: [(&str, &[&str]); 5] = [
-    ("performance_simulation_job_completed", &["design_id", "job_id", "status"]),
+    ("performance_simulation_job_completed", &["design_id", "status"]),
     ("design_created", &["project_id", "design_id", "source"]),
     ("project_created", &["project_id", "source"]),
     ("project_changed", &["project_id", "source", "attributes"]),
@@ -77,7 +76,7 @@ fn wanted(target: &Target, event: &str, parameters: &[&str]) -> NewWebhook {
 }
 
 fn template(target: &Target, event: &str, parameters: &[&str]) -> String {
-    let all = ["tenant_id", "session_token"].iter().chain(parameters);
+    let all = ["tenant_id", "session_token", "job_id"].iter().chain(parameters);
     let query: Vec<_> = all.map(|name| format!("{name}=<{}>", name.to_uppercase())).collect();
     format!("{}?{}", address(target, event), query.join("&"))
 }
@@ -111,12 +110,12 @@ mod tests {
     }
 
     #[test]
-    fn every_template_names_tenant_and_session_and_only_what_its_event_has() {
+    fn every_template_names_tenant_session_and_job() {
         for (event, parameters) in EVENTS {
             let template = template(&target(), event, parameters);
             assert!(template.starts_with("https://gateway.crm.example/webhooks/aurora/"), "{template}");
-            assert!(template.contains("tenant_id=<TENANT_ID>&session_token=<SESSION_TOKEN>"), "{template}");
-            assert_eq!(template.contains("<JOB_ID>"), event.contains("_job_"), "{template}");
+            let always = "tenant_id=<TENANT_ID>&session_token=<SESSION_TOKEN>&job_id=<JOB_ID>";
+            assert!(template.contains(always), "{template}");
         }
     }
 }

@@ -94,7 +94,14 @@ impl Catalog {
             return Ok(None);
         };
         let key = ProjectKey { tenant: tenant.clone(), project };
-        self.project(&key, usage).await.map(Some)
+        match self.project(&key, usage).await {
+            // Ids can be changed at Aurora, and projects deleted: what we remember is only where to look.
+            Ok(found) => {
+                Ok(Some(found).filter(|it| it.value.external_provider_id.as_deref() == Some(external_id)))
+            }
+            Err(Error::Aurora(crate::aurora::Error::NotFound)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Up to `first` projects behind `after`, newest first.

@@ -77,10 +77,12 @@ pub(super) fn parse(
     check_event(event)?;
     let mut parameters = query::parameters(query)?;
     for (name, value) in &parameters {
-        if may_not_be_placeholder(name) && is_placeholder(value) {
+        let idle = name == JOB_ID && !has_job(event);
+        if may_not_be_placeholder(name) && is_placeholder(value) && !idle {
             return Err(Reason::Placeholder(name.clone()));
         }
     }
+    parameters.retain(|(name, value)| name != JOB_ID || !is_placeholder(value));
     let session_token = parameters
         .iter()
         .position(|(name, _)| name == SESSION_TOKEN)
@@ -115,6 +117,14 @@ fn required(kind: EventKind) -> Option<&'static str> {
         EventKind::AgreementStatusChanged => Some("agreement_id"),
         EventKind::Other => None,
     }
+}
+
+const JOB_ID: &str = "job_id";
+
+/// Every template of ours asks for a job, also where the event has none: what Aurora does with a placeholder that an event
+/// does not have is not published, and it may leave it as it is.
+fn has_job(event: &str) -> bool {
+    event.contains("_job_")
 }
 
 fn may_not_be_placeholder(name: &str) -> bool {

@@ -198,6 +198,11 @@ async fn what_cannot_be_understood_is_refused_with_a_reason_that_shows_no_value(
         (DONE, "tenant_id=acme&design_id=<DESIGN_ID>", "design_id is a placeholder"),
         (DONE, "tenant_id=%3CTENANT_ID%3E&design_id=d", "tenant_id is a placeholder"),
         (DONE, "tenant_id=acme&design_id=d&job_id=<JOB_ID>", "job_id is a placeholder"),
+        (
+            "design_created",
+            "tenant_id=acme&design_id=<DESIGN_ID>&job_id=<JOB_ID>",
+            "design_id is a placeholder",
+        ),
         (DONE, "tenant_id=acme&design_id=d&status=<STATUS>", "status is a placeholder"),
         (DONE, "design_id=d&session_token=<SESSION_TOKEN>", "session_token is a placeholder"),
         (DONE, "tenant_id=acme&design_id=d&design_id=secret", "design_id came more than once"),

@@ -26,12 +26,18 @@ async fn every_delivery_gets_the_answer_that_is_promised() {
         ("two designs", DONE, format!("tenant_id={TENANT}&design_id=a&design_id=b&status=succeeded"), 400),
         ("control character", DONE, format!("tenant_id={TENANT}&design_id=a%0Ab&status=succeeded"), 400),
         ("too long", DONE, format!("tenant_id={TENANT}&design_id={}", "x".repeat(5000)), 400),
+        (
+            "a job where there is none",
+            "project_changed",
+            format!("tenant_id={TENANT}&project_id=p&job_id=%3CJOB_ID%3E"),
+            200,
+        ),
         ("odd name", "Not-An-Event", good.clone(), 400),
     ];
     for (what, event, query, status) in cases {
         assert_eq!(world.deliver(event, &query).await, status, "{what}");
     }
-    world.announced_become(3).await;
+    world.announced_become(4).await;
 }
 
 #[tokio::test]
