@@ -13,7 +13,7 @@ mod summary;
 mod usage;
 mod weight;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 use tokio_util::task::TaskTracker;
@@ -31,7 +31,7 @@ use crate::{
     cache::{Cache, Entry, Failed, Source, Weigh},
     clock::Clock,
     domain::{Design, DesignKey, Fetched, Project, ProjectKey, Summary, TenantId},
-    store::Store,
+    store::{self, Store},
 };
 
 type Kept<K, V> = Cache<K, V, aurora::Error>;
@@ -149,4 +149,17 @@ impl Inner {
 
 fn fetched<V>(entry: Entry<V>) -> Fetched<V> {
     Fetched::new(entry.value, entry.at)
+}
+
+/// How long an answer of Aurora waits for the store to take a note of it. The note is written all the same when the store
+/// comes to it; only a disk that hangs must not hold up what Aurora has answered.
+const NOTE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Has the store remember something that an answer brought along. A failure costs a later search, not this answer.
+async fn note(what: &str, written: impl Future<Output = Result<(), store::Error>>) {
+    match tokio::time::timeout(NOTE_PATIENCE, written).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(error = %error, "{what} could not be remembered"),
+        Err(_late) => tracing::warn!("{what} are not remembered yet: the store is slow"),
+    }
 }

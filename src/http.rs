@@ -110,6 +110,7 @@ pub fn admin_router(admin: Admin) -> Router {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .with_state(Arc::new(admin))
+        .layer(axum::middleware::from_fn(request_id::name))
 }
 
 #[cfg(test)]

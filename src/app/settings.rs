@@ -145,3 +145,21 @@ pub(super) fn connections(config: &Config) -> server::Limits {
         ..server::Limits::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_lead_to_the_application_beside_the_api() {
+        for (api, app) in [
+            ("https://api.aurorasolar.com", "https://v2.aurorasolar.com"),
+            ("https://api-sandbox.aurorasolar.com", "https://v2-sandbox.aurorasolar.com"),
+            ("http://127.0.0.1:4010", "https://v2-sandbox.aurorasolar.com"),
+        ] {
+            let setting = ("HELIOGRAPH_AURORA__BASE_URL".to_owned(), api.to_owned());
+            let config = Config::load(None, [setting]).unwrap();
+            assert_eq!(links(&config).app, app, "{api}");
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Catalog, Error, Usage};
+use super::{Catalog, Error, Usage, note};
 use crate::{
     domain::{Design, DesignId, DesignKey, Fetched, ProjectId, ProjectKey, TenantId},
     store::Store,
@@ -89,7 +89,5 @@ pub(super) async fn note_projects<'a>(
     if seen.is_empty() {
         return;
     }
-    if let Err(error) = store.remember_designs(tenant, seen).await {
-        tracing::warn!(error = %error, "the projects of designs could not be remembered");
-    }
+    note("the projects of designs", store.remember_designs(tenant, seen)).await;
 }

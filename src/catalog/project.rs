@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, sync::Arc};
 
-use super::{Catalog, Error, Usage};
+use super::{Catalog, Error, Usage, note};
 use crate::{
     aurora::Page,
     cache::Weigh,
@@ -202,7 +202,5 @@ async fn note_external_ids(
     if seen.is_empty() {
         return;
     }
-    if let Err(error) = store.remember_external_ids(tenant, seen, Origin::Seen).await {
-        tracing::warn!(error = %error, "the CRM's ids of projects could not be remembered");
-    }
+    note("the CRM's ids of projects", store.remember_external_ids(tenant, seen, Origin::Seen)).await;
 }

@@ -173,7 +173,10 @@ pub fn public(what: &str, error: &catalog::Error) -> Failure {
                 "an earlier call with this key may or may not have made the project; look in Aurora";
             Failure::new(Code::OutcomeUnknown, message)
         }
-        catalog::Error::Store(_) => internal("the gateway's store does not answer"),
+        catalog::Error::Store(cause) => {
+            tracing::error!(error = %cause, "the store does not answer");
+            internal("the gateway's store does not answer")
+        }
         catalog::Error::Position => Failure::new(Code::BadUserInput, "after is no cursor of this list"),
     }
 }

@@ -1,5 +1,6 @@
 //! The name a request has in its answer and in the logs.
 
+use axum::{extract::Request, middleware::Next, response::Response};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
 
@@ -38,6 +39,14 @@ impl RequestId {
     pub(super) fn header(&self) -> HeaderValue {
         self.0.clone()
     }
+}
+
+/// Names the answers of routes that do not pass the edge: the operator's, which are few and not in a hurry.
+pub(super) async fn name(request: Request, next: Next) -> Response {
+    let id = RequestId::of(request.headers());
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(X_REQUEST_ID, id.header());
+    response
 }
 
 fn is_sane(id: &[u8]) -> bool {

@@ -11,7 +11,10 @@ async fn nothing_but_the_open_routes_answers_without_a_credential() {
         assert_eq!(world.http.get(world.url(path)).send().await.unwrap().status(), 200, "{path}");
     }
     for path in ["/healthz", "/readyz", "/metrics"] {
-        assert_eq!(world.http.get(world.admin_url(path)).send().await.unwrap().status(), 200, "{path}");
+        let request = world.http.get(world.admin_url(path)).header("x-request-id", "probe-7");
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        assert_eq!(answer.headers()["x-request-id"], "probe-7", "{path}");
     }
     let body = json!({ "query": "{ viewer { name } }" });
     for request in [
