@@ -24,7 +24,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub use settings::{aurora, webhook_target};
+pub use settings::{aurora, check_documents, webhook_target};
 
 use crate::{
     catalog::Catalog,
@@ -108,7 +108,9 @@ impl App {
         let router = http::router(http::State {
             config: settings::edges(config)?,
             credentials: settings::credentials(config),
-            doorway: graphql::doorway(parts, settings::limits(config)),
+            doorway: graphql::doorway(parts, settings::limits(config), settings::persisted(config)?)
+                .map_err(anyhow::Error::msg)
+                .context("limits.documents_manifest")?,
             intake,
             metrics: Arc::clone(&metrics),
             site: Site { demo, sdl: Bytes::from(graphql::sdl()) },

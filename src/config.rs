@@ -36,7 +36,7 @@ pub use aurora::{Application, Aurora, SessionToken, TenantKey};
 pub use auth::{ApiKey, Auth, KeyDigest};
 pub use cache::Cache;
 pub use error::{Error, Place, Problem};
-pub use limits::Limits;
+pub use limits::{Documents, Introspection, Limits};
 pub use log::{Format, Log};
 pub use sandbox::Sandbox;
 pub use server::Server;

@@ -18,11 +18,14 @@ mod limit;
 pub mod loader;
 mod merge;
 pub mod node;
+pub mod persisted;
+mod prepared;
 pub mod project;
 pub mod rules;
 pub mod scalar;
 pub mod summary;
 pub mod tenant;
+mod types;
 
 use std::sync::Arc;
 
@@ -32,7 +35,8 @@ pub use context::{Links, Parts};
 pub use doorway::Doorway;
 pub use engine::{Answer, Call, Engine, Kind, Operation};
 pub use error::{Code, Failure};
-pub use limit::Limits;
+pub use limit::{Introspection, Limits};
+pub use persisted::Persisted;
 
 /// A nullable field that can fail. The engine takes down the *parent* of a `Result<Option<T>>` that fails; of this, only
 /// the field itself becomes null.
@@ -64,9 +68,20 @@ pub struct Mutations(create::ProjectMutation, connect::TenantMutation);
 pub struct Subscriptions(event::EventSubscription);
 
 /// The doorway to the schema, over the parts of the gateway.
-#[must_use]
-pub fn doorway(parts: Parts, limits: Limits) -> Doorway {
-    Doorway::new(Engine::new(builder().finish()).with_parts(Arc::new(parts)).with_limits(limits))
+///
+/// # Errors
+/// When a trusted document does not fit the schema.
+pub fn doorway(parts: Parts, limits: Limits, persisted: Persisted) -> Result<Doorway, String> {
+    let engine = Engine::new(builder).with_parts(Arc::new(parts)).with_limits(limits);
+    engine.with_persisted(persisted).map(Doorway::new)
+}
+
+/// Sees whether every trusted document fits the schema.
+///
+/// # Errors
+/// When one does not.
+pub fn check_trusted(persisted: Persisted) -> Result<(), String> {
+    Engine::new(builder).with_persisted(persisted).map(drop)
 }
 
 fn builder() -> SchemaBuilder<Queries, Mutations, Subscriptions> {

@@ -44,6 +44,8 @@ pub struct Config {
     pub document_bytes: usize,
     /// Tokens of a document, for the same reason: small tokens cost most per byte.
     pub document_tokens: usize,
+    /// Operations of one request. With one, batches are refused.
+    pub batch: usize,
     /// What one WebSocket may cost.
     pub socket: websocket::Limits,
 }
@@ -56,6 +58,7 @@ impl Default for Config {
             body_timeout: Duration::from_secs(10),
             document_bytes: 16 * 1024,
             document_tokens: 1000,
+            batch: 1,
             socket: websocket::Limits::default(),
         }
     }

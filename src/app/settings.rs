@@ -8,9 +8,9 @@ use crate::{
     cache::Freshness,
     catalog::Rules,
     clock::Clock,
-    config::{Config, SessionToken},
+    config::{self, Config, Documents, SessionToken},
     domain::{TenantId, Viewer, viewer::Tenants},
-    graphql::{Limits, Links},
+    graphql::{self, Introspection, Limits, Links, Persisted},
     http::{self, ApiKey, Credentials, Origin, server, websocket},
     intake,
 };
@@ -110,7 +110,34 @@ pub(super) fn limits(config: &Config) -> Limits {
         root_fields: limits.root_fields,
         directives: limits.directives,
         cost: limits.cost,
+        introspection: match (limits.documents, limits.introspection) {
+            (Documents::Trusted, _) | (_, config::Introspection::Off) => Introspection::Off,
+            (_, config::Introspection::Admin) => Introspection::Admin,
+            (_, config::Introspection::Read) => Introspection::Read,
+        },
     }
+}
+
+/// The documents that need not be sent, or all that may be asked for.
+///
+/// # Errors
+/// When the manifest cannot be read, or is none.
+pub(super) fn persisted(config: &Config) -> anyhow::Result<Persisted> {
+    let Some(path) = &config.limits.documents_manifest else { return Ok(Persisted::default()) };
+    let told = || format!("limits.documents_manifest: the file {}", path.display());
+    let json = std::fs::read_to_string(path).with_context(told)?;
+    let only_trusted = config.limits.documents == Documents::Trusted;
+    Persisted::from_manifest(&json, only_trusted).map_err(anyhow::Error::msg).with_context(told)
+}
+
+/// Sees whether every trusted document would run.
+///
+/// # Errors
+/// When the manifest cannot be read, is none, or holds what does not fit the schema.
+pub fn check_documents(config: &Config) -> anyhow::Result<()> {
+    graphql::check_trusted(persisted(config)?)
+        .map_err(anyhow::Error::msg)
+        .context("limits.documents_manifest")
 }
 
 pub(super) fn edges(config: &Config) -> anyhow::Result<http::Config> {
@@ -125,6 +152,7 @@ pub(super) fn edges(config: &Config) -> anyhow::Result<http::Config> {
         body_timeout: limits.body_timeout,
         document_bytes: limits.document_bytes,
         document_tokens: limits.document_tokens,
+        batch: limits.batch,
         socket: websocket::Limits {
             operations: limits.socket_operations,
             backlog: limits.subscriber_backlog,

@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 
 use super::CheckConfig;
-use crate::config::Config;
+use crate::{app, config::Config};
 
 /// Checks and shows.
 ///
@@ -16,6 +16,7 @@ pub(super) fn run(args: &CheckConfig) -> anyhow::Result<()> {
     if args.serve {
         config.require_for_serve()?;
     }
+    app::check_documents(&config)?;
     report(&config, &mut io::stdout().lock())?;
     Ok(())
 }

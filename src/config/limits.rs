@@ -3,6 +3,7 @@
 //! The reason for each default stands beside it in `default.toml`.
 
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::parse;
@@ -17,6 +18,14 @@ pub struct Limits {
     pub document_bytes: usize,
     /// Tokens of a GraphQL document.
     pub document_tokens: usize,
+    /// Which documents may run.
+    pub documents: Documents,
+    /// The file of trusted documents.
+    pub documents_manifest: Option<PathBuf>,
+    /// Who may ask what the schema is.
+    pub introspection: Introspection,
+    /// Operations in one request; with one, batches are refused.
+    pub batch: usize,
     /// Levels of fields below the operation.
     pub depth: usize,
     /// Aliases in a document.
@@ -51,6 +60,26 @@ pub struct Limits {
     pub write_timeout: Duration,
 }
 
+/// Which documents may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Documents {
+    /// Whatever fits the schema and the limits.
+    Any,
+    /// Only those of the manifest.
+    Trusted,
+}
+
+/// Who may ask what the schema is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Introspection {
+    /// Every credential that may read.
+    Read,
+    /// Only those of operators.
+    Admin,
+    /// Nobody.
+    Off,
+}
+
 const KIB: usize = 1 << 10;
 const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_mins(10);
 
@@ -62,8 +91,22 @@ impl Limits {
         let size = || parse::size(KIB..=16 * 1024 * KIB, TOO_SMALL);
         let body_bytes = section.required("body_bytes", size());
         let document_bytes = section.required("document_bytes", size());
+        let documents = section.required(
+            "documents",
+            parse::one_of(&[("any", Documents::Any), ("trusted", Documents::Trusted)]),
+        );
+        let documents_manifest = section.optional("documents_manifest", parse::path);
+        let introspection = section.required(
+            "introspection",
+            parse::one_of(&[
+                ("read", Introspection::Read),
+                ("admin", Introspection::Admin),
+                ("off", Introspection::Off),
+            ]),
+        );
         let mut count = |name, range| section.required(name, parse::count(range, TOO_SMALL));
         let document_tokens = count("document_tokens", 50..=100_000);
+        let batch = count("batch", 1..=50);
         let depth = count("depth", 3..=100);
         let aliases = count("aliases", 1..=1_000);
         let root_fields = count("root_fields", 1..=1_000);
@@ -86,10 +129,19 @@ impl Limits {
         if document_bytes > body_bytes {
             return Err(section.refuse("document_bytes", "must not be above `limits.body_bytes`"));
         }
+        let (documents, documents_manifest) = (documents?, documents_manifest?);
+        if documents == Documents::Trusted && documents_manifest.is_none() {
+            let reason = "is required where `limits.documents` is \"trusted\": nothing could run without it";
+            return Err(section.refuse("documents_manifest", reason));
+        }
         Ok(Self {
             body_bytes,
             document_bytes,
             document_tokens: document_tokens?,
+            documents,
+            documents_manifest,
+            introspection: introspection?,
+            batch: batch?,
             depth: depth?,
             aliases: aliases?,
             root_fields: root_fields?,

@@ -40,12 +40,12 @@ impl Doorway {
         Self(Arc::new(engine))
     }
 
-    /// Parses a request and chooses its operation.
+    /// Finds or parses a request's document, chooses its operation, and sees whether that may run at all.
     ///
     /// # Errors
-    /// When the document is not GraphQL, or the operation cannot be told.
-    pub fn prepare(&self, call: Call) -> Result<Operation, Failure> {
-        self.0.prepare(call)
+    /// As [`Engine::prepare`].
+    pub fn prepare(&self, call: Call, viewer: &Viewer) -> Result<Operation, Answer> {
+        self.0.prepare(call, viewer)
     }
 
     /// Runs a query or a mutation.
@@ -81,7 +81,7 @@ impl Doorway {
 }
 
 trait Run: Send + Sync {
-    fn prepare(&self, call: Call) -> Result<Operation, Failure>;
+    fn prepare(&self, call: Call, viewer: &Viewer) -> Result<Operation, Answer>;
 
     fn execute<'a>(
         &'a self,
@@ -100,8 +100,8 @@ where
     M: ObjectType + 'static,
     S: SubscriptionType + 'static,
 {
-    fn prepare(&self, call: Call) -> Result<Operation, Failure> {
-        Self::prepare(self, call)
+    fn prepare(&self, call: Call, viewer: &Viewer) -> Result<Operation, Answer> {
+        Self::prepare(self, call, viewer)
     }
 
     fn execute<'a>(

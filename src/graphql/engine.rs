@@ -1,16 +1,14 @@
 //! Runs operations: prepared once per document, executed in the context of one request.
 //!
-//! Invariants: a document is parsed once per text, not once per request; a panic in a resolver costs one
+//! Invariants: a document is parsed and validated once per text, not once per request; a panic in a resolver costs one
 //! operation; nothing leaves without a code. Not here: bytes, status codes and sockets, which are `http`'s.
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use async_graphql::{
-    ObjectType, Pos, Request, Response, Schema, ServerError, SubscriptionType, Value, Variables,
-    parser::{
-        parse_query,
-        types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType},
-    },
+    ObjectType, Request, Response, Schema, SchemaBuilder, ServerError, SubscriptionType, ValidationMode,
+    Value, Variables,
+    parser::types::{ExecutableDocument, OperationType},
     value,
 };
 use futures_util::{FutureExt, Stream, StreamExt};
@@ -18,9 +16,11 @@ use futures_util::{FutureExt, Stream, StreamExt};
 use super::{
     context::{Asked, Parts},
     error::{Code, Failure},
-    limit::{self, Limits},
-    merge::merge_roots,
+    limit::{Introspection, Limits},
+    persisted::Persisted,
+    prepared::{Documents, Prepared},
     rules::{Inputs, one_root_field},
+    types::Types,
 };
 use crate::domain::{Scope, Viewer};
 
@@ -36,7 +36,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    fn of(ty: OperationType) -> Self {
+    pub(super) fn of(ty: OperationType) -> Self {
         match ty {
             OperationType::Query => Self::Query,
             OperationType::Mutation => Self::Mutation,
@@ -48,8 +48,10 @@ impl Kind {
 /// A request as every transport brings it.
 #[derive(Debug, Default)]
 pub struct Call {
-    /// The document.
-    pub query: String,
+    /// The document's text.
+    pub query: Option<String>,
+    /// What stands for the text, where it is known already: a document's id, or the SHA-256 of a text in hexadecimals.
+    pub id: Option<String>,
     /// Which of its operations; needed only where there are several.
     pub operation_name: Option<String>,
     /// The values of its variables.
@@ -58,11 +60,12 @@ pub struct Call {
     pub explain: bool,
 }
 
-/// An operation that has been parsed and chosen, and may be executed.
+/// An operation that has been chosen, judged, and may be executed.
 #[derive(Debug)]
 pub struct Operation {
     document: Arc<ExecutableDocument>,
-    call: Call,
+    variables: Variables,
+    explain: bool,
     kind: Kind,
 }
 
@@ -83,11 +86,25 @@ pub struct Answer {
     pub response: Response,
 }
 
+/// Errors of an answer. A page of a hundred projects that cannot be read still says so of each; what goes beyond repeats
+/// itself.
+const MOST_ERRORS: usize = 100;
+
+/// Errors of a request that was refused: nobody mends more at a time, and a document of nonsense has hundreds.
+const MOST_REFUSALS: usize = 20;
+
 impl Answer {
     /// The answer to a request that was refused before anything ran.
     #[must_use]
     pub fn refused(failure: Failure) -> Self {
         Self { executed: false, response: Response::from_errors(vec![failure.into()]) }
+    }
+
+    /// The answer to a document that does not fit the schema.
+    pub(super) fn invalid(mut errors: Vec<ServerError>) -> Self {
+        give_codes(&mut errors, Code::GraphqlValidationFailed);
+        cap(&mut errors, MOST_REFUSALS);
+        Self { executed: false, response: Response::from_errors(errors) }
     }
 
     /// The answer as JSON: `errors` before `data`, and no `data` where nothing ran.
@@ -106,15 +123,15 @@ impl Answer {
 
 /// The schema with what it needs to run.
 pub struct Engine<Q, M, S> {
+    /// Runs what has been judged, and judges no more.
     schema: Schema<Q, M, S>,
-    documents: moka::sync::Cache<Box<str>, Arc<ExecutableDocument>>,
+    documents: Documents<Q, M, S>,
+    persisted: Persisted,
+    types: Types,
     inputs: Inputs,
     parts: Option<Arc<Parts>>,
     limits: Option<Limits>,
 }
-
-/// Bytes of document text that are kept parsed. A parsed document weighs about ten times its text.
-const DOCUMENT_CACHE_BYTES: u64 = 4 * 1024 * 1024;
 
 impl<Q, M, S> Engine<Q, M, S>
 where
@@ -122,15 +139,21 @@ where
     M: ObjectType + 'static,
     S: SubscriptionType + 'static,
 {
-    /// Puts an engine around a schema whose resolvers need nothing but the viewer.
+    /// Puts an engine around a schema whose resolvers need nothing but the viewer. The schema is built twice: one judges
+    /// documents, the other runs them.
     #[must_use]
-    pub fn new(schema: Schema<Q, M, S>) -> Self {
-        let documents = moka::sync::Cache::<Box<str>, _>::builder()
-            .weigher(|text, _| u32::try_from(text.len()).unwrap_or(u32::MAX))
-            .max_capacity(DOCUMENT_CACHE_BYTES)
-            .build();
-        let inputs = Inputs::of(&schema.sdl());
-        Self { schema, documents, inputs, parts: None, limits: None }
+    pub fn new(build: impl Fn() -> SchemaBuilder<Q, M, S>) -> Self {
+        let schema = build().validation_mode(ValidationMode::Fast).finish();
+        let sdl = schema.sdl();
+        Self {
+            schema,
+            documents: Documents::new(build()),
+            persisted: Persisted::default(),
+            types: Types::of(&sdl),
+            inputs: Inputs::of(&sdl),
+            parts: None,
+            limits: None,
+        }
     }
 
     /// Gives resolvers the parts of the gateway.
@@ -145,38 +168,59 @@ where
         Self { limits: Some(limits), ..self }
     }
 
-    /// Parses a request, chooses its operation, and sees whether that may run at all.
+    /// Runs trusted documents, and only those if it says so.
     ///
     /// # Errors
-    /// When the document is not GraphQL, the operation cannot be told, it asks for too much, or a variable is not what
-    /// it says.
-    pub fn prepare(&self, call: Call) -> Result<Operation, Failure> {
-        let document = self.document(&call.query)?;
-        let operation = choose(&document, call.operation_name.as_deref())?;
-        if let Some(limits) = &self.limits {
-            limit::check(&document, operation, &call.variables, limits)?;
+    /// When one of them does not fit the schema or the limits.
+    pub fn with_persisted(self, persisted: Persisted) -> Result<Self, String> {
+        let engine = Self { persisted, ..self };
+        for (id, text) in engine.persisted.trusted() {
+            let judged = engine.documents.get(text, &Variables::default(), &engine.types);
+            let refusal = |answer: &Answer| answer.response.errors.first().map(|it| it.message.clone());
+            if let Err(answer) = judged {
+                return Err(format!("the document {id:?}: {}", refusal(&answer).unwrap_or_default()));
+            }
         }
-        self.inputs.check(operation, &call.variables)?;
-        let kind = Kind::of(operation.ty);
-        if kind == Kind::Query {
-            return Ok(Operation { document, call, kind });
-        }
-        let merged = merge_roots(&document, call.operation_name.as_deref(), &call.variables);
-        if kind == Kind::Subscription {
-            one_root_field(choose(&merged, call.operation_name.as_deref())?)?;
-        }
-        Ok(Operation { document: Arc::new(merged), call, kind })
+        Ok(engine)
     }
 
-    fn document(&self, text: &str) -> Result<Arc<ExecutableDocument>, Failure> {
-        if let Some(known) = self.documents.get(text) {
-            return Ok(known);
+    /// Finds or parses a request's document, chooses its operation, and sees whether that may run at all.
+    ///
+    /// # Errors
+    /// An answer that says why not: the document is not known, not GraphQL or does not fit the schema, the operation
+    /// cannot be told or asks for too much, or a variable is not what it says.
+    pub fn prepare(&self, call: Call, viewer: &Viewer) -> Result<Operation, Answer> {
+        let Call { query, id, operation_name, variables, explain } = call;
+        let text = self.persisted.text(query, id).map_err(Answer::refused)?;
+        let prepared = self.documents.get(text.as_str(), &variables, &self.types)?;
+        let operation = self.judge(&prepared, operation_name.as_deref(), variables, explain, viewer);
+        self.persisted.keep(text);
+        operation.map_err(Answer::refused)
+    }
+
+    fn judge(
+        &self,
+        prepared: &Prepared,
+        name: Option<&str>,
+        variables: Variables,
+        explain: bool,
+        viewer: &Viewer,
+    ) -> Result<Operation, Failure> {
+        let plan = prepared.plan(name)?;
+        if let Some(limits) = &self.limits {
+            let measured = prepared.measured(plan, &variables);
+            measured.check(limits)?;
+            if measured.introspects() {
+                may_introspect(viewer, limits.introspection)?;
+            }
         }
-        let parsed = parse_query(text).map_err(|error| syntax(&ServerError::from(error)))?;
-        limit::check_fragments(&parsed)?;
-        let parsed = Arc::new(parsed);
-        self.documents.insert(text.into(), Arc::clone(&parsed));
-        Ok(parsed)
+        self.inputs.check(plan.operation(), &variables)?;
+        let document = prepared.merged(plan, &variables, &self.types)?;
+        let kind = plan.kind();
+        if kind == Kind::Subscription {
+            one_root_field(&document)?;
+        }
+        Ok(Operation { document, variables, explain, kind })
     }
 
     /// Runs a query or a mutation. A subscription gives its first answer.
@@ -184,7 +228,7 @@ where
         if let Err(failure) = may(&viewer, operation.kind) {
             return Answer::refused(failure);
         }
-        let (explain, kind) = (operation.call.explain, operation.kind);
+        let (explain, kind) = (operation.explain, operation.kind);
         let (request, asked) = self.request(operation, viewer);
         let mut answer = match AssertUnwindSafe(self.schema.execute(request)).catch_unwind().await {
             Ok(response) => finish(response),
@@ -218,10 +262,7 @@ where
     }
 
     fn request(&self, operation: Operation, viewer: Viewer) -> (Request, Option<Arc<Asked>>) {
-        let mut request = Request::new(operation.call.query).variables(operation.call.variables);
-        if let Some(name) = operation.call.operation_name {
-            request = request.operation_name(name);
-        }
+        let mut request = Request::new("").variables(operation.variables);
         request.set_parsed_query((*operation.document).clone());
         match &self.parts {
             Some(parts) => {
@@ -272,29 +313,16 @@ fn may(viewer: &Viewer, kind: Kind) -> Result<(), Failure> {
     ))
 }
 
-fn choose<'a>(
-    document: &'a ExecutableDocument,
-    name: Option<&str>,
-) -> Result<&'a OperationDefinition, Failure> {
-    let refuse = |message: &str| Failure::new(Code::GraphqlValidationFailed, message);
-    let found = match (&document.operations, name) {
-        (DocumentOperations::Single(operation), None) => Some(operation),
-        (DocumentOperations::Single(_), Some(_)) => None,
-        (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name),
-        (DocumentOperations::Multiple(operations), None) if operations.len() <= 1 => {
-            operations.values().next()
-        }
-        (DocumentOperations::Multiple(_), None) => {
-            return Err(refuse("the document has several operations: say which with operationName"));
-        }
-    };
-    found.map(|it| &it.node).ok_or_else(|| refuse("the document has no operation of that name"))
-}
-
-fn syntax(error: &ServerError) -> Failure {
-    let place = error.locations.first().copied().unwrap_or(Pos { line: 1, column: 1 });
-    let message = format!("the document is not GraphQL: line {}, column {}", place.line, place.column);
-    Failure::new(Code::GraphqlParseFailed, message)
+fn may_introspect(viewer: &Viewer, introspection: Introspection) -> Result<(), Failure> {
+    let refuse = |message: &str| Err(Failure::new(Code::Forbidden, message));
+    match introspection {
+        Introspection::Read => Ok(()),
+        Introspection::Admin if viewer.may(Scope::Admin) => Ok(()),
+        Introspection::Admin => refuse(
+            "introspection needs a credential with the scope \"admin\" here; /schema.graphql has the schema",
+        ),
+        Introspection::Off => refuse("introspection is switched off here"),
+    }
 }
 
 /// Gives a code to what the engine itself refused, and tells "refused" from "executed".
@@ -302,12 +330,27 @@ fn finish(mut response: Response) -> Answer {
     let executed = response.data != Value::Null
         || response.errors.is_empty()
         || response.errors.iter().any(|error| !error.path.is_empty());
-    for error in &mut response.errors {
-        if error.extensions.as_ref().is_some_and(|it| it.get("code").is_some()) {
-            continue;
-        }
-        let code = if executed { Code::BadUserInput } else { Code::GraphqlValidationFailed };
-        error.extensions = Some(Failure::new(code, "").extensions());
+    if !executed {
+        return Answer::invalid(response.errors);
     }
+    give_codes(&mut response.errors, Code::BadUserInput);
+    cap(&mut response.errors, MOST_ERRORS);
     Answer { executed, response }
+}
+
+fn give_codes(errors: &mut [ServerError], code: Code) {
+    for error in errors {
+        if error.extensions.as_ref().is_none_or(|it| it.get("code").is_none()) {
+            error.extensions = Some(Failure::new(code, "").extensions());
+        }
+    }
+}
+
+/// Keeps the first errors, and says of how many others there is no more to tell.
+fn cap(errors: &mut Vec<ServerError>, most: usize) {
+    let left_out = errors.len().saturating_sub(most);
+    errors.truncate(most);
+    if let (Some(last), 1..) = (errors.last_mut(), left_out) {
+        last.message.push_str(&format!(" (and {left_out} more errors, left out)"));
+    }
 }

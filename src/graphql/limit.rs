@@ -32,6 +32,19 @@ pub struct Limits {
     pub directives: usize,
     /// Calls to Aurora at the worst: with nothing in the cache and every page full.
     pub cost: usize,
+    /// Who may ask what the schema is.
+    pub introspection: Introspection,
+}
+
+/// Who may ask what the schema is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Introspection {
+    /// Every credential that may read.
+    Read,
+    /// Only those of operators.
+    Admin,
+    /// Nobody.
+    Off,
 }
 
 /// Selections after all fragments are opened, over all operations of a document. The largest useful document, the whole
@@ -83,25 +96,50 @@ pub(super) fn check_fragments(document: &ExecutableDocument) -> Result<(), Failu
     within("selections", selections, MOST_SELECTIONS)
 }
 
-/// Refuses an operation that asks for too much.
-///
-/// # Errors
-/// `OPERATION_TOO_EXPENSIVE` with the figures. What cannot be measured is left to validation.
-pub(super) fn check(
+/// Measures one operation of a document.
+pub(super) fn measure(
     document: &ExecutableDocument,
     operation: &OperationDefinition,
     variables: &Variables,
-    limits: &Limits,
-) -> Result<(), Failure> {
+) -> Measured {
     let mut measuring = Measuring::new(document, &operation.variable_definitions, variables);
-    let found = measuring.set(&operation.selection_set.node, true);
-    let directives = found.directives.saturating_add(operation.directives.len() as u64);
-    within("levels", found.depth, limits.depth as u64)?;
-    within("aliases", found.aliases, limits.aliases as u64)?;
-    within("root fields", found.roots, limits.root_fields as u64)?;
-    within("directives", directives, limits.directives as u64)?;
-    within("calls to Aurora", found.calls, limits.cost as u64)?;
-    within("values", found.values, MOST_VALUES)
+    let mut shape = measuring.set(&operation.selection_set.node, true);
+    shape.directives = shape.directives.saturating_add(operation.directives.len() as u64);
+    Measured { shape, depends_on_variables: measuring.consulted }
+}
+
+/// What an operation asks for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Measured {
+    shape: Shape,
+    /// Whether other variables give other figures.
+    pub(super) depends_on_variables: bool,
+}
+
+impl Measured {
+    /// Refuses what is too much.
+    ///
+    /// # Errors
+    /// `OPERATION_TOO_EXPENSIVE` with the figures.
+    pub(super) fn check(&self, limits: &Limits) -> Result<(), Failure> {
+        let found = &self.shape;
+        within("levels", found.depth, limits.depth as u64)?;
+        within("aliases", found.aliases, limits.aliases as u64)?;
+        within("root fields", found.roots, limits.root_fields as u64)?;
+        within("directives", found.directives, limits.directives as u64)?;
+        within("calls to Aurora", found.calls, limits.cost as u64)?;
+        within("values", found.values, MOST_VALUES)
+    }
+
+    /// Whether it may leave something out, depending on its variables.
+    pub(super) fn is_conditional(&self) -> bool {
+        self.shape.directives > 0
+    }
+
+    /// Whether it asks what the schema is.
+    pub(super) fn introspects(&self) -> bool {
+        self.shape.introspections > 0
+    }
 }
 
 fn within(what: &str, found: u64, limit: u64) -> Result<(), Failure> {
@@ -122,6 +160,8 @@ struct Shape {
     /// Fields, spreads and inline fragments.
     selections: u64,
     roots: u64,
+    /// Root fields that tell of the schema.
+    introspections: u64,
     calls: u64,
     values: u64,
 }
@@ -134,6 +174,7 @@ impl Shape {
             directives: self.directives.saturating_add(other.directives),
             selections: self.selections.saturating_add(other.selections),
             roots: self.roots.saturating_add(other.roots),
+            introspections: self.introspections.saturating_add(other.introspections),
             calls: self.calls.saturating_add(other.calls),
             values: self.values.saturating_add(other.values),
         }
@@ -148,6 +189,8 @@ struct Measuring<'a> {
     known: HashMap<(&'a Name, bool), Option<Shape>>,
     /// What is wrong with the fragments, if anything is.
     wrong: Option<String>,
+    /// Whether the value of a variable was asked for.
+    consulted: bool,
 }
 
 impl<'a> Measuring<'a> {
@@ -156,7 +199,14 @@ impl<'a> Measuring<'a> {
         definitions: &'a [Positioned<VariableDefinition>],
         variables: &'a Variables,
     ) -> Self {
-        Self { fragments: &document.fragments, definitions, variables, known: HashMap::new(), wrong: None }
+        Self {
+            fragments: &document.fragments,
+            definitions,
+            variables,
+            known: HashMap::new(),
+            wrong: None,
+            consulted: false,
+        }
     }
 
     fn set(&mut self, set: &'a SelectionSet, root: bool) -> Shape {
@@ -205,13 +255,14 @@ impl<'a> Measuring<'a> {
             directives: inner.directives,
             selections: inner.selections,
             roots: u64::from(root),
+            introspections: u64::from(root && matches!(name, "__schema" | "__type")),
             calls: calls.saturating_add(times.saturating_mul(inner.calls)),
             values: times.saturating_mul(inner.values.saturating_add(1)),
         }
     }
 
     /// How many objects, or plain values, the field gives.
-    fn times(&self, field: &Field, name: &str) -> u64 {
+    fn times(&mut self, field: &Field, name: &str) -> u64 {
         match name {
             "projects" | "events" | "setAsideDeliveries" => match self.argument(field, "first") {
                 Some(Value::Number(number)) => number.as_u64().unwrap_or_default(),
@@ -230,12 +281,13 @@ impl<'a> Measuring<'a> {
     }
 
     /// The value of an argument, those of variables and of their defaults included.
-    fn argument(&self, field: &Field, name: &str) -> Option<Value> {
+    fn argument(&mut self, field: &Field, name: &str) -> Option<Value> {
         let value = field.get_argument(name)?.node.clone();
         value.into_const_with(|name| self.variable(&name).ok_or(())).ok()
     }
 
-    fn variable(&self, name: &Name) -> Option<Value> {
+    fn variable(&mut self, name: &Name) -> Option<Value> {
+        self.consulted = true;
         if let Some(value) = self.variables.get(name) {
             return Some(value.clone());
         }
@@ -250,7 +302,14 @@ mod tests {
     use async_graphql::parser::parse_query;
     use serde_json::json;
 
-    const LIMITS: Limits = Limits { depth: 15, aliases: 30, root_fields: 20, directives: 10, cost: 150 };
+    const LIMITS: Limits = Limits {
+        depth: 15,
+        aliases: 30,
+        root_fields: 20,
+        directives: 10,
+        cost: 150,
+        introspection: Introspection::Read,
+    };
 
     fn refusal(text: &str, variables: serde_json::Value) -> Option<String> {
         let document = parse_query(text).unwrap();
@@ -258,7 +317,7 @@ mod tests {
         let variables = Variables::from_json(variables);
         let checked = check_fragments(&document);
         checked
-            .and_then(|()| check(&document, &operation.node, &variables, &LIMITS))
+            .and_then(|()| measure(&document, &operation.node, &variables).check(&LIMITS))
             .err()
             .map(|it| it.message)
     }

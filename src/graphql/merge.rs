@@ -1,101 +1,182 @@
-//! Makes what is selected twice under one response key, at the root of a mutation or a subscription, run once.
+//! Makes what is selected twice under one response key run once.
 //!
-//! GraphQL says that equal selections are one field; the engine would run each, and overlooks fragments at the root of a
-//! subscription. So the root is flattened and its equal fields are merged, before validation: fields that differ in their
-//! arguments are left as they are, for validation to refuse. To be done only on documents whose fragments have been
-//! measured, for each is opened wherever it is spread.
+//! GraphQL says that equal selections are one field; the engine would run each, would drop what a second selection adds
+//! to a list of lists, and overlooks fragments at the root of a subscription. So an operation is opened into one tree:
+//! what `@skip` and `@include` leave out is dropped, fragments are opened wherever their type is certain, and equal
+//! fields become one. To be done only on documents that are valid and whose fragments have been measured, for each is
+//! opened wherever it is spread.
 
 use std::collections::HashMap;
 
 use async_graphql::{
-    Name, Positioned, Value, Variables,
+    Name, Pos, Positioned, Value, Variables,
     parser::types::{
         Directive, DocumentOperations, ExecutableDocument, Field, FragmentDefinition, InlineFragment,
-        OperationDefinition, OperationType, Selection, SelectionSet, VariableDefinition,
+        OperationDefinition, Selection, SelectionSet, TypeCondition, VariableDefinition,
     },
 };
 
-/// The document with one field for each thing that the named operation does.
-pub(super) fn merge_roots(
+use super::{
+    error::{Code, Failure},
+    types::Types,
+};
+
+/// The operation alone, with one field for each thing that it asks for and no fragment but those whose type only the
+/// answer tells.
+///
+/// # Errors
+/// When two fields under one response key differ: there is no telling which of them is meant.
+pub(super) fn merge(
     document: &ExecutableDocument,
-    name: Option<&str>,
+    operation: &Positioned<OperationDefinition>,
     variables: &Variables,
-) -> ExecutableDocument {
-    let mut merged = document.clone();
-    let mut inlined = Vec::new();
-    if let Some(operation) = chosen(&mut merged.operations, name) {
-        let type_name = match operation.ty {
-            OperationType::Query => "Query",
-            OperationType::Mutation => "Mutation",
-            OperationType::Subscription => "Subscription",
-        };
-        let mut flattening =
-            Flattening { fragments: &document.fragments, type_name, flat: Vec::new(), inlined: &mut inlined };
-        flattening.open(&operation.selection_set.node, &[]);
-        let flat = flattening.flat;
-        let given = Given { definitions: &operation.variable_definitions, variables };
-        operation.selection_set.node.items = merge(flat, &given);
-    }
-    for name in inlined {
-        if !is_spread(&merged, &name) {
-            merged.fragments.remove(&name);
-        }
-    }
-    merged
+    types: &Types,
+) -> Result<ExecutableDocument, Failure> {
+    let definition = &operation.node;
+    let merging = Merging {
+        fragments: &document.fragments,
+        given: Given { definitions: &definition.variable_definitions, variables },
+        types,
+    };
+    let set = &definition.selection_set;
+    let items = merging.one(&[&set.node], types.root(definition.ty))?;
+    let merged = OperationDefinition {
+        ty: definition.ty,
+        variable_definitions: definition.variable_definitions.clone(),
+        directives: Vec::new(),
+        selection_set: Positioned::new(SelectionSet { items }, set.pos),
+    };
+    Ok(ExecutableDocument {
+        operations: DocumentOperations::Single(Positioned::new(merged, operation.pos)),
+        fragments: HashMap::new(),
+    })
 }
 
-fn chosen<'a>(
-    operations: &'a mut DocumentOperations,
-    name: Option<&str>,
-) -> Option<&'a mut OperationDefinition> {
-    match (operations, name) {
-        (DocumentOperations::Single(operation), _) => Some(&mut operation.node),
-        (DocumentOperations::Multiple(all), Some(name)) => all.get_mut(name).map(|it| &mut it.node),
-        (DocumentOperations::Multiple(all), None) => all.values_mut().next().map(|it| &mut it.node),
-    }
-}
-
-struct Flattening<'a> {
+struct Merging<'a> {
     fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
-    type_name: &'static str,
-    flat: Vec<Positioned<Selection>>,
-    inlined: &'a mut Vec<Name>,
+    given: Given<'a>,
+    types: &'a Types,
 }
 
-impl Flattening<'_> {
-    /// Takes the selections out of the fragments of this type; the directives around them go with each.
-    fn open(&mut self, set: &SelectionSet, around: &[Positioned<Directive>]) {
-        for item in &set.items {
-            let directives: Vec<_> = around.iter().chain(item.node.directives()).cloned().collect();
-            match &item.node {
-                Selection::FragmentSpread(spread) => {
-                    let name = &spread.node.fragment_name.node;
-                    let fragment = self.fragments.get(name);
-                    if let Some(fragment) =
-                        fragment.filter(|it| self.fits(&it.node.type_condition.node.on.node))
-                    {
-                        self.inlined.push(name.clone());
-                        self.open(&fragment.node.selection_set.node, &directives);
-                        continue;
-                    }
-                }
-                Selection::InlineFragment(inline) => {
-                    let on = inline.node.type_condition.as_ref().map(|it| &it.node.on.node);
-                    if on.is_none_or(|on| self.fits(on)) {
-                        self.open(&inline.node.selection_set.node, &directives);
-                        continue;
-                    }
-                }
-                Selection::Field(_) => {}
-            }
-            let mut item = item.clone();
-            *item.node.directives_mut() = directives;
-            self.flat.push(item);
+/// Something that is selected, with all the selections inside it.
+struct Group<'a> {
+    first: First<'a>,
+    pos: Pos,
+    inside: Vec<&'a SelectionSet>,
+}
+
+enum First<'a> {
+    Field(&'a Field),
+    /// Only where the object is of this type.
+    On(&'a Name),
+}
+
+/// What has been found in one place, in the order of first mention.
+#[derive(Default)]
+struct Found<'a> {
+    groups: Vec<Group<'a>>,
+    /// By response key or type; no type is also a key, for they are told apart.
+    places: HashMap<(bool, &'a str), usize>,
+}
+
+impl<'a> Merging<'a> {
+    /// All these selections of one object as one.
+    fn one(
+        &self,
+        sets: &[&'a SelectionSet],
+        parent: Option<&str>,
+    ) -> Result<Vec<Positioned<Selection>>, Failure> {
+        let mut found = Found::default();
+        for set in sets {
+            self.open(set, parent, &mut found)?;
         }
+        found.groups.into_iter().map(|group| self.rebuilt(&group, parent)).collect()
     }
 
-    fn fits(&self, on: &Name) -> bool {
-        on == self.type_name
+    fn open(
+        &self,
+        set: &'a SelectionSet,
+        parent: Option<&str>,
+        found: &mut Found<'a>,
+    ) -> Result<(), Failure> {
+        for item in &set.items {
+            if !self.given.includes(item.node.directives()) {
+                continue;
+            }
+            let (on, inside) = match &item.node {
+                Selection::Field(field) => {
+                    found.field(&field.node, item.pos)?;
+                    continue;
+                }
+                Selection::InlineFragment(inline) => (
+                    inline.node.type_condition.as_ref().map(|it| &it.node.on.node),
+                    &inline.node.selection_set.node,
+                ),
+                Selection::FragmentSpread(spread) => {
+                    // Validation has seen to it that there is one.
+                    let Some(fragment) = self.fragments.get(&spread.node.fragment_name.node) else {
+                        continue;
+                    };
+                    (Some(&fragment.node.type_condition.node.on.node), &fragment.node.selection_set.node)
+                }
+            };
+            match on.filter(|on| !self.types.always_fits(parent, on)) {
+                None => self.open(inside, parent, found)?,
+                Some(on) => found.fragment(on, inside, item.pos),
+            }
+        }
+        Ok(())
+    }
+
+    fn rebuilt(&self, group: &Group<'a>, parent: Option<&str>) -> Result<Positioned<Selection>, Failure> {
+        let at = |items| Positioned::new(SelectionSet { items }, group.pos);
+        let selection = match group.first {
+            First::Field(field) => {
+                let name = &field.name.node;
+                let ty = parent.and_then(|parent| self.types.of_field(parent, name));
+                let selection_set = at(self.one(&group.inside, ty)?);
+                let (alias, name, arguments) =
+                    (field.alias.clone(), field.name.clone(), field.arguments.clone());
+                let field = Field { alias, name, arguments, directives: Vec::new(), selection_set };
+                Selection::Field(Positioned::new(field, group.pos))
+            }
+            First::On(on) => {
+                let selection_set = at(self.one(&group.inside, Some(on))?);
+                let condition = TypeCondition { on: Positioned::new(on.clone(), group.pos) };
+                let type_condition = Some(Positioned::new(condition, group.pos));
+                let inline = InlineFragment { type_condition, directives: Vec::new(), selection_set };
+                Selection::InlineFragment(Positioned::new(inline, group.pos))
+            }
+        };
+        Ok(Positioned::new(selection, group.pos))
+    }
+}
+
+impl<'a> Found<'a> {
+    fn field(&mut self, field: &'a Field, pos: Pos) -> Result<(), Failure> {
+        let inside = &field.selection_set.node;
+        let group = self.group((false, field.response_key().node.as_str()), First::Field(field), pos);
+        if matches!(group.first, First::Field(first) if !std::ptr::eq(first, field) && !same(first, field)) {
+            let message = format!(
+                "two fields are to be answered as \"{}\" and differ: give one of them an alias",
+                field.response_key().node
+            );
+            return Err(Failure::new(Code::GraphqlValidationFailed, message));
+        }
+        group.inside.push(inside);
+        Ok(())
+    }
+
+    fn fragment(&mut self, on: &'a Name, inside: &'a SelectionSet, pos: Pos) {
+        self.group((true, on.as_str()), First::On(on), pos).inside.push(inside);
+    }
+
+    fn group(&mut self, key: (bool, &'a str), first: First<'a>, pos: Pos) -> &mut Group<'a> {
+        let place = *self.places.entry(key).or_insert(self.groups.len());
+        if place == self.groups.len() {
+            self.groups.push(Group { first, pos, inside: Vec::new() });
+        }
+        &mut self.groups[place]
     }
 }
 
@@ -106,7 +187,7 @@ struct Given<'a> {
 }
 
 impl Given<'_> {
-    /// Whether a field with these directives is there at all.
+    /// Whether a selection with these directives is there at all.
     fn includes(&self, directives: &[Positioned<Directive>]) -> bool {
         directives.iter().all(|directive| {
             let condition = directive
@@ -130,73 +211,13 @@ impl Given<'_> {
     }
 }
 
-/// Of equal fields that are there, the first takes in what the others select. What is not there stays as it is, for its
-/// variables count as used.
-fn merge(flat: Vec<Positioned<Selection>>, given: &Given<'_>) -> Vec<Positioned<Selection>> {
-    let mut kept: Vec<Positioned<Selection>> = Vec::with_capacity(flat.len());
-    for item in flat {
-        let twin = match &item.node {
-            Selection::Field(field) if given.includes(&field.node.directives) => {
-                kept.iter().position(|known| match &known.node {
-                    Selection::Field(known) => {
-                        given.includes(&known.node.directives) && same(&known.node, &field.node)
-                    }
-                    _ => false,
-                })
-            }
-            _ => None,
-        };
-        match (twin.and_then(|at| kept.get_mut(at)), item.node) {
-            (Some(Positioned { node: Selection::Field(first), .. }), Selection::Field(more)) => {
-                conditional_inside(&mut first.node);
-                let mut more = more.node;
-                conditional_inside(&mut more);
-                first.node.selection_set.node.items.extend(more.selection_set.node.items);
-            }
-            (_, node) => kept.push(Positioned::new(node, item.pos)),
-        }
-    }
-    kept
-}
-
-/// Moves a field's directives onto what it selects: the merged field is there whichever of its parts are.
-fn conditional_inside(field: &mut Field) {
-    if field.directives.is_empty() {
-        return;
-    }
-    let pos = field.selection_set.pos;
-    let inside = InlineFragment {
-        type_condition: None,
-        directives: std::mem::take(&mut field.directives),
-        selection_set: std::mem::take(&mut field.selection_set),
-    };
-    field.selection_set.pos = pos;
-    field.selection_set.node.items =
-        vec![Positioned::new(Selection::InlineFragment(Positioned::new(inside, pos)), pos)];
-}
-
+/// Whether both are the same field with the same arguments, in whatever order these stand.
 fn same(a: &Field, b: &Field) -> bool {
-    let arguments = |field: &Field| {
-        let mut pairs: Vec<_> =
-            field.arguments.iter().map(|(name, value)| (name.node.clone(), value.node.to_string())).collect();
-        pairs.sort();
-        pairs
-    };
-    a.response_key().node == b.response_key().node
-        && a.name.node == b.name.node
-        && arguments(a) == arguments(b)
-}
-
-fn is_spread(document: &ExecutableDocument, name: &Name) -> bool {
-    fn within(set: &SelectionSet, name: &Name) -> bool {
-        set.items.iter().any(|item| match &item.node {
-            Selection::Field(field) => within(&field.node.selection_set.node, name),
-            Selection::FragmentSpread(spread) => spread.node.fragment_name.node == *name,
-            Selection::InlineFragment(inline) => within(&inline.node.selection_set.node, name),
-        })
-    }
-    document.operations.iter().any(|(_, operation)| within(&operation.node.selection_set.node, name))
-        || document.fragments.values().any(|fragment| within(&fragment.node.selection_set.node, name))
+    a.name.node == b.name.node
+        && a.arguments.len() == b.arguments.len()
+        && a.arguments
+            .iter()
+            .all(|(name, value)| b.get_argument(&name.node).is_some_and(|other| other.node == value.node))
 }
 
 #[cfg(test)]
@@ -205,43 +226,97 @@ mod tests {
     use async_graphql::parser::parse_query;
     use serde_json::json;
 
-    /// Root fields that are there after merging, and fragments that are left.
-    fn roots(text: &str, variables: serde_json::Value) -> (usize, usize) {
-        let variables = Variables::from_json(variables);
-        let document = merge_roots(&parse_query(text).unwrap(), None, &variables);
+    const SDL: &str = "
+        type Query { a: A, thing(x: Int, y: Int): Thing, list: [[A]] }
+        type Mutation { a(x: Int, y: Int): A }
+        type Subscription { a: A }
+        type A { b: Int, c: Int, a: A }
+        interface Thing { id: ID }
+        type One implements Thing { id: ID, a: A }
+        type Two implements Thing { id: ID, a: A }
+        schema { query: Query, mutation: Mutation, subscription: Subscription }";
+
+    /// The merged operation in short: a field is its response key, a fragment its type.
+    fn merged(text: &str, variables: serde_json::Value) -> String {
+        let document = parse_query(text).unwrap();
         let (_, operation) = document.operations.iter().next().unwrap();
-        let given = Given { definitions: &operation.node.variable_definitions, variables: &variables };
-        let items = operation.node.selection_set.node.items.iter();
-        (items.filter(|it| given.includes(it.node.directives())).count(), document.fragments.len())
+        match merge(&document, operation, &Variables::from_json(variables), &Types::of(SDL)) {
+            Ok(merged) => {
+                let (_, operation) = merged.operations.iter().next().unwrap();
+                short(&operation.node.selection_set.node)
+            }
+            Err(failure) => failure.message,
+        }
+    }
+
+    fn short(set: &SelectionSet) -> String {
+        let items = set.items.iter().map(|item| match &item.node {
+            Selection::Field(field) => {
+                assert!(field.node.directives.is_empty());
+                let inside = short(&field.node.selection_set.node);
+                format!("{}{inside}", field.node.response_key().node)
+            }
+            Selection::InlineFragment(inline) => {
+                let on = inline.node.type_condition.as_ref().unwrap();
+                format!("…{}{}", on.node.on.node, short(&inline.node.selection_set.node))
+            }
+            Selection::FragmentSpread(_) => panic!("a spread is left"),
+        });
+        let items: Vec<_> = items.collect();
+        if items.is_empty() { String::new() } else { format!("({})", items.join(" ")) }
     }
 
     #[test]
-    fn equal_selections_become_one() {
-        for text in [
-            "mutation { a(x: 1, y: 2) { b } a(y: 2, x: 1) { c } }",
-            "mutation { a(x: 1) { b } ...F } fragment F on Mutation { a(x: 1) { c } }",
-            "mutation { ...F ...F } fragment F on Mutation { ...G } fragment G on Mutation { a { c } }",
-            "mutation { ... { a { b } } ... on Mutation { a { b } } }",
-            "subscription { a { b } ...F } fragment F on Subscription { a { c } }",
+    fn equal_selections_become_one_at_the_root_and_below() {
+        for (text, one) in [
+            ("mutation { a(x: 1, y: 2) { b } a(y: 2, x: 1) { c } }", "(a(b c))"),
+            ("mutation { a(x: 1) { b } ...F } fragment F on Mutation { a(x: 1) { c b } }", "(a(b c))"),
+            (
+                "mutation { ...F ...F } fragment F on Mutation { ...G } fragment G on Mutation { a { c } }",
+                "(a(c))",
+            ),
+            ("mutation { ... { a { b } } ... on Mutation { a { b } } }", "(a(b))"),
+            ("subscription { a { b } ...F } fragment F on Subscription { a { c } }", "(a(b c))"),
+            ("{ a { a { b } } a { c a { a { b } b } } }", "(a(a(b a(b)) c))"),
+            ("{ list { b } list { c } }", "(list(b c))"),
+            ("{ a { ...F } a { ... on A { b } } } fragment F on A { c b }", "(a(c b))"),
         ] {
-            assert_eq!(roots(text, json!({})), (1, 0), "{text}");
+            assert_eq!(merged(text, json!({})), one, "{text}");
         }
     }
 
     #[test]
-    fn what_differs_stays_apart() {
-        assert_eq!(roots("mutation { a(x: 1) { b } a(x: 2) { b } }", json!({})), (2, 0));
-        assert_eq!(roots("mutation { a { b } c: a { b } }", json!({})), (2, 0));
+    fn fragments_whose_type_only_the_answer_tells_stay_one_for_each_type() {
+        for (text, one) in [
+            (
+                "{ thing { id ... on One { a { b } } ... on Two { a { c } } ... on One { a { c } } } }",
+                "(thing(id …One(a(b c)) …Two(a(c))))",
+            ),
+            ("{ thing { ... on Thing { id ... on One { id } } id } }", "(thing(id …One(id)))"),
+        ] {
+            assert_eq!(merged(text, json!({})), one, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_has_a_name_of_its_own_stays_apart_and_what_has_not_is_refused() {
+        assert_eq!(merged("mutation { a { b } c: a { b } }", json!({})), "(a(b) c(b))");
+        for text in [
+            "mutation { a(x: 1) { b } a(x: 2) { b } }",
+            "mutation { a(x: 1) { b } a { b } }",
+            "{ a { b } a { b: c } }",
+        ] {
+            assert!(merged(text, json!({})).contains("differ"), "{text}");
+        }
     }
 
     #[test]
     fn directives_count_by_their_values() {
-        let text =
-            "mutation($s: Boolean = true) { a { b } a @include(if: $s) { c } ... @skip(if: $s) { a { d } } }";
-        assert_eq!(roots(text, json!({})), (1, 0));
-        assert_eq!(roots(text, json!({ "s": false })), (1, 0));
+        let text = "mutation($s: Boolean = true) { a { b } a @include(if: $s) { c } ... @skip(if: $s) { a { x: c } } }";
+        assert_eq!(merged(text, json!({})), "(a(b c))");
+        assert_eq!(merged(text, json!({ "s": false })), "(a(b x))");
         let text = "mutation($s: Boolean!) { a @skip(if: $s) { b } a @include(if: $s) { c } }";
-        assert_eq!(roots(text, json!({ "s": true })), (1, 0));
-        assert_eq!(roots(text, json!({ "s": false })), (1, 0));
+        assert_eq!(merged(text, json!({ "s": true })), "(a(c))");
+        assert_eq!(merged(text, json!({ "s": false })), "(a(b))");
     }
 }

@@ -12,9 +12,13 @@ mod tokens;
 
 use axum::{body::Body, extract::Request, response::Response};
 use bytes::{Bytes, BytesMut};
+use futures_util::future::join_all;
 use http::{
     HeaderMap, HeaderValue, Method, StatusCode,
-    header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, ORIGIN, UPGRADE},
+    header::{
+        ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, IF_NONE_MATCH, LOCATION, ORIGIN,
+        UPGRADE,
+    },
 };
 use http_body_util::BodyExt;
 
@@ -23,7 +27,7 @@ use self::{
     reply::{Media, Refusal},
 };
 use super::{
-    Config, State,
+    Config, RequestId, State,
     edge::{Exchange, Served},
     origin::{self, Page},
     server::Seat,
@@ -31,7 +35,7 @@ use super::{
 };
 use crate::{
     domain::Viewer,
-    graphql::{Answer, Call, Kind},
+    graphql::{Answer, Call, Code, Failure, Kind, Operation},
     telemetry::metrics::{By, Outcome},
 };
 
@@ -86,33 +90,74 @@ async fn operate(
 ) -> Result<Response, Refusal> {
     let Exchange { state, id, mut request } = exchange;
     let seat = request.extensions_mut().remove::<Seat>();
-    let by_get = *request.method() != Method::POST;
     let explain = explains(request.headers());
-    let mut call = read(request, &state.config).await?;
+    let known = (*request.method() != Method::POST).then(|| known(request.headers()));
+    let mut call = match read(request, &state.config).await? {
+        Asked::One(call) => call,
+        Asked::Several(calls) => {
+            let running = calls.into_iter().map(|call| one_of_several(&state, call, explain, &viewer, &id));
+            return Ok(reply::answers(media, &join_all(running).await));
+        }
+    };
     call.explain = explain;
 
-    let operations = &state.metrics.operations;
-    let prepared = params::check_length(&call, &state.config).and_then(|()| state.doorway.prepare(call));
-    let operation = match prepared {
+    let operation = match prepare(&state, call, &viewer) {
         Ok(operation) => operation,
-        Err(failure) => {
-            operations.unknown.count(Outcome::Refused);
-            return Ok(reply::refuse_document(media, failure));
-        }
+        Err(refused) => return Ok(reply::answer(media, &refused)),
     };
     let by_events = readable.by_events(operation.kind());
     match operation.kind() {
-        Kind::Mutation if by_get => return Err(Refusal::mutation_by_get()),
+        Kind::Mutation if known.is_some() => return Err(Refusal::mutation_by_get()),
         Kind::Subscription if !by_events => return Err(Refusal::subscription()),
         Kind::Query | Kind::Mutation | Kind::Subscription => {}
     }
     if by_events {
         return Ok(events::stream(&state, &id, viewer, operation, seat));
     }
-    let counter = counter(&state, operation.kind());
+    let answer = execute(&state, operation, viewer, &id).await;
+    Ok(match known {
+        Some(known) => reply::answer_by_get(media, &answer, &known),
+        None => reply::answer(media, &answer),
+    })
+}
+
+/// Sees whether an operation may run, on whatever transport it came.
+pub(super) fn prepare(state: &State, call: Call, viewer: &Viewer) -> Result<Operation, Answer> {
+    let prepared = params::check_length(&call, &state.config)
+        .map_err(Answer::refused)
+        .and_then(|()| state.doorway.prepare(call, viewer));
+    if prepared.is_err() {
+        state.metrics.operations.unknown.count(Outcome::Refused);
+    }
+    prepared
+}
+
+async fn execute(state: &State, operation: Operation, viewer: Viewer, id: &RequestId) -> Answer {
+    let counter = counter(state, operation.kind());
     let answer = state.doorway.execute(operation, viewer, id.as_str()).await;
     counter.count(outcome(&answer));
-    Ok(reply::answer(media, &answer))
+    answer
+}
+
+/// One request of a batch. What is wrong with it is its own answer, and its neighbours have theirs.
+async fn one_of_several(
+    state: &State,
+    call: Result<Call, Failure>,
+    explain: bool,
+    viewer: &Viewer,
+    id: &RequestId,
+) -> Answer {
+    let prepared =
+        call.map_err(Answer::refused).and_then(|call| prepare(state, Call { explain, ..call }, viewer));
+    match prepared {
+        Ok(operation) if operation.kind() == Kind::Subscription => {
+            let message =
+                "a subscription cannot be answered in a batch: send it alone, on a connection that stays";
+            Answer::refused(Failure::new(Code::BadUserInput, message))
+        }
+        Ok(operation) => execute(state, operation, viewer.clone(), id).await,
+        Err(refused) => refused,
+    }
 }
 
 /// The counter of one kind of operation.
@@ -139,19 +184,36 @@ pub(super) fn explains(headers: &HeaderMap) -> bool {
     headers.get("x-heliograph-explain").is_some_and(|it| it == "1")
 }
 
-async fn read(request: Request, config: &Config) -> Result<Call, Refusal> {
+/// What a request asks for.
+enum Asked {
+    One(Call),
+    /// A batch, each with what is wrong with it.
+    Several(Vec<Result<Call, Failure>>),
+}
+
+/// What a caller's own cache says of the answer that it has.
+fn known(headers: &HeaderMap) -> HeaderMap {
+    headers.get_all(IF_NONE_MATCH).iter().map(|it| (IF_NONE_MATCH, it.clone())).collect()
+}
+
+async fn read(request: Request, config: &Config) -> Result<Asked, Refusal> {
     let headers = request.headers();
     if *request.method() == Method::POST {
         if !is_json(headers) || is_encoded(headers) {
             return Err(Refusal::media_type());
         }
         let body = body(request, config).await?;
-        return params::from_json(&body).map_err(Refusal::malformed);
+        let asked = match params::is_batch(&body) {
+            true => params::from_list(&body, config.batch).map(Asked::Several),
+            false => params::from_json(&body).map(Asked::One),
+        };
+        return asked.map_err(Refusal::malformed);
     }
     if headers.contains_key(CONTENT_TYPE) && !is_json(headers) {
         return Err(Refusal::media_type());
     }
-    params::from_query(request.uri().query().unwrap_or_default()).map_err(Refusal::malformed)
+    let query = request.uri().query().unwrap_or_default();
+    params::from_query(query).map(Asked::One).map_err(Refusal::malformed)
 }
 
 /// The body, if it is short enough and arrives in time. What it announces is checked before anything is read.

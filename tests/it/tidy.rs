@@ -69,7 +69,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("dataloader", &["graphql/loader"]),
     ("reqwest", &["aurora/transport", "sandbox", "cli/healthcheck"]),
     ("rusqlite", &["sqlite", "journal/sqlite", "store"]),
-    ("moka", &["cache", "aurora/credentials", "graphql/engine"]),
+    ("moka", &["cache", "aurora/credentials", "graphql/prepared", "graphql/persisted"]),
     ("serde", &["aurora/wire", "config", "journal", "store", "sandbox", "http"]),
     ("clap", &["cli", "main"]),
     ("prometheus_client", &["telemetry"]),

@@ -4,10 +4,12 @@
 //! has a code. Not here: what the answer says.
 
 use axum::{body::Body, response::Response};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{
-    HeaderValue, StatusCode,
-    header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+    HeaderMap, HeaderValue, StatusCode,
+    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER, WWW_AUTHENTICATE},
 };
+use sha2::{Digest, Sha256};
 
 pub(in crate::http) use super::accept::Media;
 use crate::graphql::{Answer, Code, Failure};
@@ -133,10 +135,54 @@ pub(in crate::http) fn answer(media: Media, answer: &Answer) -> Response {
     write(media, status, answer.to_json())
 }
 
-/// The answer to a well-formed request whose document was refused.
-pub(in crate::http) fn refuse_document(media: Media, failure: Failure) -> Response {
-    let status = status(media, failure.code.text());
-    refuse(media, Refusal::new(status, failure))
+/// The answer to a GET, which a cache of the caller's own may keep and ask again about. It has to ask each time: an
+/// answer changes whenever Aurora's webhook says so.
+pub(in crate::http) fn answer_by_get(media: Media, answer: &Answer, known: &HeaderMap) -> Response {
+    if !answer.executed {
+        return self::answer(media, answer);
+    }
+    let body = answer.to_json();
+    let tag = tag(media, &body);
+    let mut response = match is_known(known, &tag) {
+        true => Response::builder().status(StatusCode::NOT_MODIFIED).body(Body::empty()).unwrap_or_default(),
+        false => write(media, StatusCode::OK, body),
+    };
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    headers.insert(ETAG, tag);
+    response
+}
+
+/// The answers to a batch, in its order.
+pub(in crate::http) fn answers(media: Media, answers: &[Answer]) -> Response {
+    let mut body = vec![b'['];
+    for (index, answer) in answers.iter().enumerate() {
+        if index > 0 {
+            body.push(b',');
+        }
+        body.extend(answer.to_json());
+    }
+    body.push(b']');
+    write(media, StatusCode::OK, body)
+}
+
+/// A strong tag: other bytes, or the same in another type, have another.
+fn tag(media: Media, body: &[u8]) -> HeaderValue {
+    /// Beyond chance, and shorter than the whole.
+    const BYTES: usize = 16;
+    let mut hash = Sha256::new();
+    hash.update(media.header().as_bytes());
+    hash.update(body);
+    let digest = hash.finalize();
+    let text = URL_SAFE_NO_PAD.encode(digest.get(..BYTES).unwrap_or(&digest));
+    HeaderValue::try_from(format!("\"{text}\"")).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// Whether the caller has the answer already, by `If-None-Match`.
+fn is_known(headers: &HeaderMap, tag: &HeaderValue) -> bool {
+    let lists = headers.get_all(IF_NONE_MATCH).iter().filter_map(|it| it.to_str().ok());
+    let mut tags = lists.flat_map(|it| it.split(',')).map(str::trim);
+    tags.any(|it| it == "*" || it.strip_prefix("W/").unwrap_or(it).as_bytes() == tag.as_bytes())
 }
 
 /// What refused the answer, in one word.
@@ -191,6 +237,7 @@ mod tests {
     #[test]
     fn a_wait_is_said_in_whole_seconds_and_never_too_short() {
         let failure = Failure::new(Code::RateLimited, "x").retry_after(Duration::from_millis(1001));
-        assert_eq!(refuse_document(Media::Json, failure).headers()[RETRY_AFTER], "2");
+        let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, failure);
+        assert_eq!(refuse(Media::Json, refusal).headers()[RETRY_AFTER], "2");
     }
 }

@@ -225,7 +225,7 @@ async fn a_subscription_is_told_where_to_go() {
 }
 
 #[tokio::test]
-async fn every_answer_has_a_request_id_and_may_not_be_kept() {
+async fn every_answer_has_a_request_id_and_is_the_callers_own() {
     let world = World::start().await;
     let request = || world.request("GET", "/graphql?query=%7Bname%7D");
     let reply = Reply::to(request().header("x-request-id", "deal-42")).await;
@@ -236,9 +236,11 @@ async fn every_answer_has_a_request_id_and_may_not_be_kept() {
         assert_eq!(reply.header("x-content-type-options"), "nosniff", "{path}");
         assert!(!reply.header("vary").is_empty() && !reply.header("cache-control").is_empty(), "{path}");
     }
-    let reply = Reply::to(request()).await;
-    assert_eq!(reply.header("cache-control"), "private, no-store");
-    assert_eq!(reply.header("vary"), "accept, authorization, origin");
+    let by_get = Reply::to(request()).await;
+    assert_eq!(by_get.header("cache-control"), "private, no-cache");
+    let by_post = world.query("{ name }").await;
+    assert_eq!(by_post.header("cache-control"), "private, no-store");
+    assert_eq!(by_post.header("vary"), "accept, authorization, origin");
 }
 
 #[tokio::test]

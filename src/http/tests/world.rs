@@ -170,7 +170,7 @@ async fn intake(directory: &TempDir) -> Intake {
 }
 
 async fn state(config: Config, script: Arc<Script>, directory: &TempDir) -> State {
-    let schema = Schema::build(Query, Mutation, Subscriptions).data(script).finish();
+    let schema = || Schema::build(Query, Mutation, Subscriptions).data(Arc::clone(&script));
     State {
         config: Config { allowed_origins: vec![Origin::parse(FRIEND).unwrap()], ..config },
         credentials: Credentials::from_api_keys([key("crm", &Scope::ALL), key("reader", &[Scope::Read])]),

@@ -14,10 +14,10 @@ use super::{
 };
 use crate::{
     domain::Viewer,
-    graphql::{Answer, Call},
+    graphql::Call,
     http::{
         RequestId, State,
-        graphql::{counter, outcome, params},
+        graphql::{counter, outcome, prepare},
     },
     telemetry::metrics::{Held, Outcome},
 };
@@ -33,12 +33,10 @@ pub(super) async fn run(
     say: mpsc::Sender<Piece>,
 ) {
     let _running = Held::raise(&state.metrics.operations_running);
-    let prepared = params::check_length(&call, &state.config).and_then(|()| state.doorway.prepare(call));
-    let operation = match prepared {
+    let operation = match prepare(&state, call, &viewer) {
         Ok(operation) => operation,
-        Err(failure) => {
-            state.metrics.operations.unknown.count(Outcome::Refused);
-            let refused = message::error(dialect, &id, &Answer::refused(failure));
+        Err(refused) => {
+            let refused = message::error(dialect, &id, &refused);
             // Nobody listens any more where the socket is closed.
             let _closed = say.send(Piece::End(refused)).await;
             return;

@@ -1,0 +1,238 @@
+//! What is worked out once for each text of a document, and kept: its tree, whether it is valid, what it costs.
+//!
+//! Invariants: nothing is kept that the schema refuses, so strangers' nonsense pushes nothing out; what depends on the
+//! variables of a request is never kept. Not here: who may run it.
+
+use std::sync::Arc;
+
+use async_graphql::{
+    Name, ObjectType, Pos, Positioned, Request, Schema, SchemaBuilder, ServerError, SubscriptionType,
+    ValidationResult, Variables,
+    extensions::{Extension, ExtensionContext, ExtensionFactory, NextValidation},
+    parser::{
+        parse_query,
+        types::{DocumentOperations, ExecutableDocument, OperationDefinition, Selection, SelectionSet},
+    },
+};
+use futures_util::FutureExt;
+
+use super::{
+    engine::{Answer, Kind},
+    error::{Code, Failure},
+    limit::{self, Measured},
+    merge::merge,
+    types::Types,
+};
+
+/// Bytes that the kept documents may weigh together: some thousand of usual size.
+const MOST_BYTES: u64 = 32 * 1024 * 1024;
+
+/// How much a document weighs for each byte of its text: the text, its tree, and the tree of each operation.
+const BYTES_PER_BYTE: usize = 24;
+
+/// A document that the schema accepts.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    document: ExecutableDocument,
+    plans: Vec<Plan>,
+    /// Whether lists or objects in it hold variables: those are judged together with their values.
+    mixes_variables: bool,
+}
+
+/// One operation of a document.
+#[derive(Debug)]
+pub(super) struct Plan {
+    name: Option<Name>,
+    operation: Positioned<OperationDefinition>,
+    measured: Measured,
+    /// As it is run, if that does not depend on variables.
+    merged: Option<Arc<ExecutableDocument>>,
+}
+
+impl Prepared {
+    /// The operation of that name; without a name, the only one.
+    ///
+    /// # Errors
+    /// `GRAPHQL_VALIDATION_FAILED` when there is none, or more than one.
+    pub(super) fn plan(&self, name: Option<&str>) -> Result<&Plan, Failure> {
+        let refuse = |message: &str| Err(Failure::new(Code::GraphqlValidationFailed, message));
+        match (name, self.plans.as_slice()) {
+            (None, [only]) => Ok(only),
+            (None, _) => refuse("the document has several operations: say which with operationName"),
+            (Some(name), plans) => match plans.iter().find(|it| it.name.as_deref() == Some(name)) {
+                Some(plan) => Ok(plan),
+                None => refuse("the document has no operation of that name"),
+            },
+        }
+    }
+
+    /// What the operation asks for with these variables.
+    pub(super) fn measured(&self, plan: &Plan, variables: &Variables) -> Measured {
+        if plan.measured.depends_on_variables {
+            return limit::measure(&self.document, &plan.operation.node, variables);
+        }
+        plan.measured
+    }
+
+    /// The operation as it is run with these variables.
+    ///
+    /// # Errors
+    /// When two of its fields under one response key differ.
+    pub(super) fn merged(
+        &self,
+        plan: &Plan,
+        variables: &Variables,
+        types: &Types,
+    ) -> Result<Arc<ExecutableDocument>, Failure> {
+        if let Some(merged) = &plan.merged {
+            return Ok(Arc::clone(merged));
+        }
+        merge(&self.document, &plan.operation, variables, types).map(Arc::new)
+    }
+}
+
+impl Plan {
+    pub(super) fn operation(&self) -> &OperationDefinition {
+        &self.operation.node
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        Kind::of(self.operation.node.ty)
+    }
+}
+
+/// The documents that are known, and the judge of those that are not.
+pub(super) struct Documents<Q, M, S> {
+    known: moka::sync::Cache<Box<str>, Arc<Prepared>>,
+    judge: Schema<Q, M, S>,
+}
+
+impl<Q, M, S> Documents<Q, M, S>
+where
+    Q: ObjectType + 'static,
+    M: ObjectType + 'static,
+    S: SubscriptionType + 'static,
+{
+    /// Judges by this schema.
+    pub(super) fn new(schema: SchemaBuilder<Q, M, S>) -> Self {
+        let known = moka::sync::Cache::<Box<str>, _>::builder()
+            .weigher(|text, _| u32::try_from(text.len().saturating_mul(BYTES_PER_BYTE)).unwrap_or(u32::MAX))
+            .max_capacity(MOST_BYTES)
+            .build();
+        Self { known, judge: schema.extension(OnlyValidate).finish() }
+    }
+
+    /// What is known of a document, worked out now if it is new.
+    ///
+    /// # Errors
+    /// When it is no GraphQL, opens into too much, or does not fit the schema.
+    pub(super) fn get(
+        &self,
+        text: &str,
+        variables: &Variables,
+        types: &Types,
+    ) -> Result<Arc<Prepared>, Answer> {
+        if let Some(known) = self.known.get(text) {
+            if known.mixes_variables {
+                self.validate(&known.document, variables)?;
+            }
+            return Ok(known);
+        }
+        let document =
+            parse_query(text).map_err(|error| Answer::refused(syntax(&ServerError::from(error))))?;
+        limit::check_fragments(&document).map_err(Answer::refused)?;
+        let mixes_variables = mixes_variables(&document);
+        let none = Variables::default();
+        self.validate(&document, if mixes_variables { variables } else { &none })?;
+        let plans = operations(&document).map(|(name, operation)| plan(&document, name, operation, types));
+        let plans = plans.collect::<Result<_, _>>().map_err(Answer::refused)?;
+        let prepared = Arc::new(Prepared { plans, document, mixes_variables });
+        self.known.insert(text.into(), Arc::clone(&prepared));
+        Ok(prepared)
+    }
+
+    fn validate(&self, document: &ExecutableDocument, variables: &Variables) -> Result<(), Answer> {
+        let mut request = Request::new("").variables(variables.clone());
+        request.set_parsed_query(document.clone());
+        match self.judge.execute(request).now_or_never() {
+            Some(response) if response.errors.is_empty() => Ok(()),
+            Some(response) => Err(Answer::invalid(response.errors)),
+            // Nothing waits in there: validation is all that runs.
+            None => Err(Answer::refused(Failure::new(Code::Internal, "the document could not be judged"))),
+        }
+    }
+}
+
+/// Ends every request where its validation ends: without an error when it is valid.
+struct OnlyValidate;
+
+impl ExtensionFactory for OnlyValidate {
+    fn create(&self) -> Arc<dyn Extension> {
+        Arc::new(Self)
+    }
+}
+
+#[async_trait::async_trait]
+impl Extension for OnlyValidate {
+    async fn validation(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        next: NextValidation<'_>,
+    ) -> Result<ValidationResult, Vec<ServerError>> {
+        Err(next.run(ctx).await.err().unwrap_or_default())
+    }
+}
+
+fn plan(
+    document: &ExecutableDocument,
+    name: Option<&Name>,
+    operation: &Positioned<OperationDefinition>,
+    types: &Types,
+) -> Result<Plan, Failure> {
+    let none = Variables::default();
+    let measured = limit::measure(document, &operation.node, &none);
+    let merged = match measured.is_conditional() {
+        true => None,
+        false => Some(Arc::new(merge(document, operation, &none, types)?)),
+    };
+    Ok(Plan { name: name.cloned(), operation: operation.clone(), measured, merged })
+}
+
+fn operations(
+    document: &ExecutableDocument,
+) -> impl Iterator<Item = (Option<&Name>, &Positioned<OperationDefinition>)> {
+    let (single, several) = match &document.operations {
+        DocumentOperations::Single(operation) => (Some(operation), None),
+        DocumentOperations::Multiple(operations) => (None, Some(operations)),
+    };
+    let several = several.into_iter().flatten().map(|(name, operation)| (Some(name), operation));
+    single.into_iter().map(|operation| (None, operation)).chain(several)
+}
+
+/// Whether a variable stands inside a list or an object.
+fn mixes_variables(document: &ExecutableDocument) -> bool {
+    let fragments = document.fragments.values().map(|it| &it.node.selection_set.node);
+    operations(document)
+        .map(|(_, operation)| &operation.node.selection_set.node)
+        .chain(fragments)
+        .any(mixes_within)
+}
+
+fn mixes_within(set: &SelectionSet) -> bool {
+    set.items.iter().any(|item| match &item.node {
+        Selection::Field(field) => {
+            let mixed = field.node.arguments.iter().any(|(_, value)| {
+                value.node.clone().into_const().is_none() && !value.node.to_string().starts_with('$')
+            });
+            mixed || mixes_within(&field.node.selection_set.node)
+        }
+        Selection::InlineFragment(inline) => mixes_within(&inline.node.selection_set.node),
+        Selection::FragmentSpread(_) => false,
+    })
+}
+
+fn syntax(error: &ServerError) -> Failure {
+    let place = error.locations.first().copied().unwrap_or(Pos { line: 1, column: 1 });
+    let message = format!("the document is not GraphQL: line {}, column {}", place.line, place.column);
+    Failure::new(Code::GraphqlParseFailed, message)
+}
