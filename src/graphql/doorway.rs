@@ -13,7 +13,7 @@ use futures_util::{
 };
 
 use super::{
-    engine::{Answer, Call, Engine, Kind, Operation},
+    engine::{Answer, Call, Engine, Kind, Operation, Refused},
     error::{Code, Failure},
 };
 use crate::domain::Viewer;
@@ -44,7 +44,7 @@ impl Doorway {
     ///
     /// # Errors
     /// As [`Engine::prepare`].
-    pub fn prepare(&self, call: Call, viewer: &Viewer) -> Result<Operation, Answer> {
+    pub fn prepare(&self, call: Call, viewer: &Viewer) -> Result<Operation, Refused> {
         self.0.prepare(call, viewer)
     }
 
@@ -81,7 +81,7 @@ impl Doorway {
 }
 
 trait Run: Send + Sync {
-    fn prepare(&self, call: Call, viewer: &Viewer) -> Result<Operation, Answer>;
+    fn prepare(&self, call: Call, viewer: &Viewer) -> Result<Operation, Refused>;
 
     fn execute<'a>(
         &'a self,
@@ -100,7 +100,7 @@ where
     M: ObjectType + 'static,
     S: SubscriptionType + 'static,
 {
-    fn prepare(&self, call: Call, viewer: &Viewer) -> Result<Operation, Answer> {
+    fn prepare(&self, call: Call, viewer: &Viewer) -> Result<Operation, Refused> {
         Self::prepare(self, call, viewer)
     }
 

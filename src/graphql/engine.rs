@@ -18,7 +18,7 @@ use super::{
     error::{Code, Failure},
     limit::{Introspection, Limits},
     persisted::Persisted,
-    prepared::{Documents, Prepared},
+    prepared::{Documents, Plan, Prepared},
     rules::{Inputs, one_root_field},
     types::Types,
 };
@@ -86,6 +86,30 @@ pub struct Answer {
     pub response: Response,
 }
 
+/// Why a request does not run: never empty, and every error has a code.
+#[derive(Debug)]
+pub struct Refused(Vec<ServerError>);
+
+impl Refused {
+    /// What validation has against a document.
+    pub(super) fn invalid(mut errors: Vec<ServerError>) -> Self {
+        give_codes(&mut errors, Code::GraphqlValidationFailed);
+        cap(&mut errors, MOST_REFUSALS);
+        Self(errors)
+    }
+
+    /// The first reason.
+    pub(super) fn message(&self) -> &str {
+        self.0.first().map_or("", |it| &it.message)
+    }
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self(vec![failure.into()])
+    }
+}
+
 /// Errors of an answer. A page of a hundred projects that cannot be read still says so of each; what goes beyond repeats
 /// itself.
 const MOST_ERRORS: usize = 100;
@@ -96,15 +120,8 @@ const MOST_REFUSALS: usize = 20;
 impl Answer {
     /// The answer to a request that was refused before anything ran.
     #[must_use]
-    pub fn refused(failure: Failure) -> Self {
-        Self { executed: false, response: Response::from_errors(vec![failure.into()]) }
-    }
-
-    /// The answer to a document that does not fit the schema.
-    pub(super) fn invalid(mut errors: Vec<ServerError>) -> Self {
-        give_codes(&mut errors, Code::GraphqlValidationFailed);
-        cap(&mut errors, MOST_REFUSALS);
-        Self { executed: false, response: Response::from_errors(errors) }
+    pub fn refused(why: impl Into<Refused>) -> Self {
+        Self { executed: false, response: Response::from_errors(why.into().0) }
     }
 
     /// The answer as JSON: `errors` before `data`, and no `data` where nothing ran.
@@ -175,11 +192,8 @@ where
     pub fn with_persisted(self, persisted: Persisted) -> Result<Self, String> {
         let engine = Self { persisted, ..self };
         for (id, text) in engine.persisted.trusted() {
-            let judged = engine.documents.get(text, &Variables::default(), &engine.types);
-            let refusal = |answer: &Answer| answer.response.errors.first().map(|it| it.message.clone());
-            if let Err(answer) = judged {
-                return Err(format!("the document {id:?}: {}", refusal(&answer).unwrap_or_default()));
-            }
+            let judged = engine.documents.get(text, &engine.types);
+            judged.map_err(|refused| format!("the document {id:?}: {}", refused.message()))?;
         }
         Ok(engine)
     }
@@ -187,40 +201,41 @@ where
     /// Finds or parses a request's document, chooses its operation, and sees whether that may run at all.
     ///
     /// # Errors
-    /// An answer that says why not: the document is not known, not GraphQL or does not fit the schema, the operation
+    /// Why not: the document is not known, not GraphQL or does not fit the schema, the operation
     /// cannot be told or asks for too much, or a variable is not what it says.
-    pub fn prepare(&self, call: Call, viewer: &Viewer) -> Result<Operation, Answer> {
+    pub fn prepare(&self, call: Call, viewer: &Viewer) -> Result<Operation, Refused> {
         let Call { query, id, operation_name, variables, explain } = call;
-        let text = self.persisted.text(query, id).map_err(Answer::refused)?;
-        let prepared = self.documents.get(text.as_str(), &variables, &self.types)?;
-        let operation = self.judge(&prepared, operation_name.as_deref(), variables, explain, viewer);
-        self.persisted.keep(text);
-        operation.map_err(Answer::refused)
-    }
-
-    fn judge(
-        &self,
-        prepared: &Prepared,
-        name: Option<&str>,
-        variables: Variables,
-        explain: bool,
-        viewer: &Viewer,
-    ) -> Result<Operation, Failure> {
-        let plan = prepared.plan(name)?;
-        if let Some(limits) = &self.limits {
-            let measured = prepared.measured(plan, &variables);
-            measured.check(limits)?;
-            if measured.introspects() {
-                may_introspect(viewer, limits.introspection)?;
-            }
-        }
-        self.inputs.check(plan.operation(), &variables)?;
+        let text = self.persisted.text(query, id)?;
+        let prepared = self.documents.get(text.as_str(), &self.types)?;
+        let plan = self.judge(&prepared, operation_name.as_deref(), &variables, viewer)?;
+        self.documents.judge_variables(&prepared, &variables)?;
         let document = prepared.merged(plan, &variables, &self.types)?;
         let kind = plan.kind();
         if kind == Kind::Subscription {
             one_root_field(&document)?;
         }
+        self.persisted.keep(text);
         Ok(Operation { document, variables, explain, kind })
+    }
+
+    /// Chooses the operation, and sees whether the viewer may ask for that much of it.
+    fn judge<'a>(
+        &self,
+        prepared: &'a Prepared,
+        name: Option<&str>,
+        variables: &Variables,
+        viewer: &Viewer,
+    ) -> Result<&'a Plan, Failure> {
+        let plan = prepared.plan(name)?;
+        if let Some(limits) = &self.limits {
+            let measured = prepared.measured(plan, variables);
+            measured.check(limits)?;
+            if measured.introspects() {
+                may_introspect(viewer, limits.introspection)?;
+            }
+        }
+        self.inputs.check(plan.operation(), variables)?;
+        Ok(plan)
     }
 
     /// Runs a query or a mutation. A subscription gives its first answer.
@@ -331,7 +346,7 @@ fn finish(mut response: Response) -> Answer {
         || response.errors.is_empty()
         || response.errors.iter().any(|error| !error.path.is_empty());
     if !executed {
-        return Answer::invalid(response.errors);
+        return Answer::refused(Refused::invalid(response.errors));
     }
     give_codes(&mut response.errors, Code::BadUserInput);
     cap(&mut response.errors, MOST_ERRORS);

@@ -17,7 +17,7 @@ use async_graphql::{
 use futures_util::FutureExt;
 
 use super::{
-    engine::{Answer, Kind},
+    engine::{Kind, Refused},
     error::{Code, Failure},
     limit::{self, Measured},
     merge::merge,
@@ -35,7 +35,7 @@ const BYTES_PER_BYTE: usize = 24;
 pub(super) struct Prepared {
     document: ExecutableDocument,
     plans: Vec<Plan>,
-    /// Whether lists or objects in it hold variables: those are judged together with their values.
+    /// Whether lists or objects in it hold variables: of those, validation sees nothing without the values.
     mixes_variables: bool,
 }
 
@@ -126,39 +126,40 @@ where
     ///
     /// # Errors
     /// When it is no GraphQL, opens into too much, or does not fit the schema.
-    pub(super) fn get(
-        &self,
-        text: &str,
-        variables: &Variables,
-        types: &Types,
-    ) -> Result<Arc<Prepared>, Answer> {
+    pub(super) fn get(&self, text: &str, types: &Types) -> Result<Arc<Prepared>, Refused> {
         if let Some(known) = self.known.get(text) {
-            if known.mixes_variables {
-                self.validate(&known.document, variables)?;
-            }
             return Ok(known);
         }
-        let document =
-            parse_query(text).map_err(|error| Answer::refused(syntax(&ServerError::from(error))))?;
-        limit::check_fragments(&document).map_err(Answer::refused)?;
-        let mixes_variables = mixes_variables(&document);
-        let none = Variables::default();
-        self.validate(&document, if mixes_variables { variables } else { &none })?;
+        let document = parse_query(text).map_err(|error| syntax(&ServerError::from(error)))?;
+        limit::check_fragments(&document)?;
+        self.validate(&document, &Variables::default())?;
         let plans = operations(&document).map(|(name, operation)| plan(&document, name, operation, types));
-        let plans = plans.collect::<Result<_, _>>().map_err(Answer::refused)?;
+        let plans = plans.collect::<Result<_, _>>()?;
+        let mixes_variables = mixes_variables(&document);
         let prepared = Arc::new(Prepared { plans, document, mixes_variables });
         self.known.insert(text.into(), Arc::clone(&prepared));
         Ok(prepared)
     }
 
-    fn validate(&self, document: &ExecutableDocument, variables: &Variables) -> Result<(), Answer> {
+    /// Judges what can be judged only together with the variables, which are of their types.
+    ///
+    /// # Errors
+    /// When an object or a list that holds variables is not what its argument takes.
+    pub(super) fn judge_variables(&self, prepared: &Prepared, variables: &Variables) -> Result<(), Refused> {
+        if !prepared.mixes_variables {
+            return Ok(());
+        }
+        self.validate(&prepared.document, variables)
+    }
+
+    fn validate(&self, document: &ExecutableDocument, variables: &Variables) -> Result<(), Refused> {
         let mut request = Request::new("").variables(variables.clone());
         request.set_parsed_query(document.clone());
         match self.judge.execute(request).now_or_never() {
             Some(response) if response.errors.is_empty() => Ok(()),
-            Some(response) => Err(Answer::invalid(response.errors)),
+            Some(response) => Err(Refused::invalid(response.errors)),
             // Nothing waits in there: validation is all that runs.
-            None => Err(Answer::refused(Failure::new(Code::Internal, "the document could not be judged"))),
+            None => Err(Failure::new(Code::Internal, "the document could not be judged").into()),
         }
     }
 }

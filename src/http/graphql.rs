@@ -35,7 +35,7 @@ use super::{
 };
 use crate::{
     domain::Viewer,
-    graphql::{Answer, Call, Code, Failure, Kind, Operation},
+    graphql::{Answer, Call, Code, Failure, Kind, Operation, Refused},
     telemetry::metrics::{By, Outcome},
 };
 
@@ -103,7 +103,7 @@ async fn operate(
 
     let operation = match prepare(&state, call, &viewer) {
         Ok(operation) => operation,
-        Err(refused) => return Ok(reply::answer(media, &refused)),
+        Err(refused) => return Ok(reply::answer(media, &Answer::refused(refused))),
     };
     let by_events = readable.by_events(operation.kind());
     match operation.kind() {
@@ -122,9 +122,9 @@ async fn operate(
 }
 
 /// Sees whether an operation may run, on whatever transport it came.
-pub(super) fn prepare(state: &State, call: Call, viewer: &Viewer) -> Result<Operation, Answer> {
+pub(super) fn prepare(state: &State, call: Call, viewer: &Viewer) -> Result<Operation, Refused> {
     let prepared = params::check_length(&call, &state.config)
-        .map_err(Answer::refused)
+        .map_err(Refused::from)
         .and_then(|()| state.doorway.prepare(call, viewer));
     if prepared.is_err() {
         state.metrics.operations.unknown.count(Outcome::Refused);
@@ -148,7 +148,7 @@ async fn one_of_several(
     id: &RequestId,
 ) -> Answer {
     let prepared =
-        call.map_err(Answer::refused).and_then(|call| prepare(state, Call { explain, ..call }, viewer));
+        call.map_err(Refused::from).and_then(|call| prepare(state, Call { explain, ..call }, viewer));
     match prepared {
         Ok(operation) if operation.kind() == Kind::Subscription => {
             let message =
@@ -156,7 +156,7 @@ async fn one_of_several(
             Answer::refused(Failure::new(Code::BadUserInput, message))
         }
         Ok(operation) => execute(state, operation, viewer.clone(), id).await,
-        Err(refused) => refused,
+        Err(refused) => Answer::refused(refused),
     }
 }
 

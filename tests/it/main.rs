@@ -5,6 +5,7 @@
 mod commands;
 mod credentials;
 mod design;
+mod documents;
 mod pages;
 mod project;
 mod relay;

@@ -70,7 +70,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("reqwest", &["aurora/transport", "sandbox", "cli/healthcheck"]),
     ("rusqlite", &["sqlite", "journal/sqlite", "store"]),
     ("moka", &["cache", "aurora/credentials", "graphql/prepared", "graphql/persisted"]),
-    ("serde", &["aurora/wire", "config", "journal", "store", "sandbox", "http"]),
+    ("serde", &["aurora/wire", "config", "graphql/persisted", "journal", "store", "sandbox", "http"]),
     ("clap", &["cli", "main"]),
     ("prometheus_client", &["telemetry"]),
     ("rust_embed", &["http/page"]),

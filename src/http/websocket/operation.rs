@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     domain::Viewer,
-    graphql::Call,
+    graphql::{Answer, Call},
     http::{
         RequestId, State,
         graphql::{counter, outcome, prepare},
@@ -36,7 +36,7 @@ pub(super) async fn run(
     let operation = match prepare(&state, call, &viewer) {
         Ok(operation) => operation,
         Err(refused) => {
-            let refused = message::error(dialect, &id, &refused);
+            let refused = message::error(dialect, &id, &Answer::refused(refused));
             // Nobody listens any more where the socket is closed.
             let _closed = say.send(Piece::End(refused)).await;
             return;

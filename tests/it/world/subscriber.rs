@@ -27,6 +27,13 @@ impl Subscriber {
 
     /// Connects, presents the key, and subscribes, without waiting.
     pub(crate) async fn begin(url: &str, key: &str, query: &str, variables: Value) -> Self {
+        let mut this = Self::connect(url, key).await;
+        this.begin_operation(json!({ "query": query, "variables": variables })).await;
+        this
+    }
+
+    /// Connects and presents the key.
+    pub(crate) async fn connect(url: &str, key: &str) -> Self {
         let mut request = url.replacen("http", "ws", 1).into_client_request().unwrap();
         let protocol = HeaderValue::from_static("graphql-transport-ws");
         request.headers_mut().insert("sec-websocket-protocol", protocol);
@@ -35,9 +42,12 @@ impl Subscriber {
         let credential = json!({ "Authorization": format!("Bearer {key}") });
         this.send(json!({ "type": "connection_init", "payload": credential })).await;
         assert_eq!(this.message().await["type"], "connection_ack");
-        let payload = json!({ "query": query, "variables": variables });
-        this.send(json!({ "id": "1", "type": "subscribe", "payload": payload })).await;
         this
+    }
+
+    /// Sends an operation, whatever its payload is.
+    pub(crate) async fn begin_operation(&mut self, payload: Value) {
+        self.send(json!({ "id": "1", "type": "subscribe", "payload": payload })).await;
     }
 
     async fn send(&mut self, message: Value) {
