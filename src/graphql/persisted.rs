@@ -22,6 +22,8 @@ const HASH: usize = 64;
 pub struct Persisted {
     /// By id, and by the hash of each text as well.
     trusted: HashMap<String, Arc<str>>,
+    /// The ids as the manifest has them.
+    ids: Vec<String>,
     only_trusted: bool,
     /// By hash.
     learnt: moka::sync::Cache<String, Arc<str>>,
@@ -33,7 +35,7 @@ impl Default for Persisted {
             .weigher(|hash, text| u32::try_from(hash.len() + text.len()).unwrap_or(u32::MAX))
             .max_capacity(MOST_BYTES)
             .build();
-        Self { trusted: HashMap::new(), only_trusted: false, learnt }
+        Self { trusted: HashMap::new(), ids: Vec::new(), only_trusted: false, learnt }
     }
 }
 
@@ -78,6 +80,7 @@ impl Persisted {
             return Err("has no documents".to_owned());
         }
         let mut trusted: HashMap<String, Arc<str>> = HashMap::new();
+        let mut ids = Vec::with_capacity(documents.len());
         for (id, text) in documents {
             let text: Arc<str> = text.into();
             let hash = hash(&text);
@@ -85,13 +88,14 @@ impl Persisted {
                 return Err(format!("gives the id {id:?} to two documents"));
             }
             trusted.insert(hash, text);
+            ids.push(id);
         }
-        Ok(Self { trusted, only_trusted, ..Self::default() })
+        Ok(Self { trusted, ids, only_trusted, ..Self::default() })
     }
 
-    /// The documents of the manifest, by id and by hash.
+    /// The documents of the manifest, by id.
     pub(super) fn trusted(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.trusted.iter().map(|(id, text)| (id.as_str(), &**text))
+        self.ids.iter().filter_map(|id| Some((id.as_str(), &**self.trusted.get(id)?)))
     }
 
     /// The text that a request means: by its id, or as it was sent.
