@@ -31,7 +31,7 @@ use crate::{
     clock::Clock,
     config::Config,
     graphql::{self, Parts},
-    http::{self, Admin, Server, Site, page},
+    http::{self, Admin, Credentials, Server, Site, page},
     intake::Intake,
     journal::{Cursors, Journal, SqliteJournal},
     relay::{Feed, Relay},
@@ -53,6 +53,7 @@ pub struct App {
     admin: Server,
     router: axum::Router,
     admin_router: axum::Router,
+    credentials: Credentials,
     relay: Relay,
     catalog: Catalog,
     journal: Arc<dyn Journal>,
@@ -105,9 +106,11 @@ impl App {
         let metrics = Arc::new(Metrics::over(counts));
         let sockets = CancellationToken::new();
         let draining = Arc::new(AtomicBool::new(false));
+        let credentials = settings::credentials(config, clock.clone())?;
         let router = http::router(http::State {
             config: settings::edges(config)?,
-            credentials: settings::credentials(config),
+            credentials: credentials.clone(),
+            rate: settings::rate(config),
             doorway: graphql::doorway(parts, settings::limits(config), settings::persisted(config)?)
                 .map_err(anyhow::Error::msg)
                 .context("limits.documents_manifest")?,
@@ -131,6 +134,7 @@ impl App {
             admin: listen(config.server.admin_listen).await?,
             router,
             admin_router,
+            credentials,
             relay,
             catalog: creates,
             journal,
@@ -164,6 +168,7 @@ impl App {
             (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
         let mut parts = JoinSet::new();
         parts.spawn(self.relay.run(work_ends.clone()));
+        parts.spawn(self.credentials.keep(work_ends.clone()));
         let (journal, clock, retention) = (self.journal, self.clock, self.retention);
         let once = move || prune(Arc::clone(&journal), clock.clone(), retention);
         parts.spawn(again_and_again(once, work_ends.clone()));

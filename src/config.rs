@@ -33,7 +33,7 @@ mod webhooks;
 use std::path::Path;
 
 pub use aurora::{Application, Aurora, SessionToken, TenantKey};
-pub use auth::{ApiKey, Auth, KeyDigest};
+pub use auth::{ApiKey, Auth, Jwks, Jwt, KeyDigest};
 pub use cache::Cache;
 pub use error::{Error, Place, Problem};
 pub use limits::{Documents, Introspection, Limits};

@@ -10,6 +10,7 @@ mod graphql;
 pub mod health;
 pub mod origin;
 pub mod page;
+pub mod rate;
 mod request_id;
 pub mod server;
 mod webhook;
@@ -21,10 +22,11 @@ use axum::{Router, routing::get};
 use tokio_util::sync::CancellationToken;
 
 pub use self::{
-    auth::{ApiKey, Credential, Credentials},
+    auth::{Admission, ApiKey, Credentials, jwt::Tokens},
     health::Admin,
     origin::Origin,
     page::Site,
+    rate::Rate,
     request_id::RequestId,
     server::{Drained, Server},
 };
@@ -71,6 +73,8 @@ pub struct State {
     pub config: Config,
     /// Who may call.
     pub credentials: Credentials,
+    /// How often each of them may ask.
+    pub rate: Rate,
     /// The way to the schema.
     pub doorway: Doorway,
     /// Takes Aurora's deliveries in.

@@ -11,7 +11,7 @@ use crate::{
     config::{self, Config, Documents, SessionToken},
     domain::{TenantId, Viewer, viewer::Tenants},
     graphql::{self, Introspection, Limits, Links, Persisted},
-    http::{self, ApiKey, Credentials, Origin, server, websocket},
+    http::{self, ApiKey, Credentials, Origin, Rate, Tokens, auth::jwt, server, websocket},
     intake,
 };
 
@@ -94,12 +94,36 @@ pub(super) fn links(config: &Config) -> Links {
     Links { app: app.to_owned() }
 }
 
-pub(super) fn credentials(config: &Config) -> Credentials {
-    Credentials::from_api_keys(config.auth.api_keys.iter().map(|key| ApiKey {
+/// Who may call.
+///
+/// # Errors
+/// When there can be no HTTP client for the issuer's keys.
+pub(super) fn credentials(config: &Config, clock: Clock) -> anyhow::Result<Credentials> {
+    let api_keys = config.auth.api_keys.iter().map(|key| ApiKey {
         name: key.name.clone(),
         key_sha256: *key.digest.as_bytes(),
         viewer: Viewer::new(key.name.clone(), key.tenants.clone(), key.scopes.clone()),
-    }))
+    });
+    let tokens = config.auth.jwt.as_ref().map(|jwt| Tokens::try_new(tokens(jwt), clock)).transpose();
+    Ok(Credentials::from_api_keys(api_keys).and_tokens(tokens.context("auth.jwt")?))
+}
+
+fn tokens(jwt: &config::Jwt) -> jwt::Config {
+    jwt::Config {
+        issuer: jwt.issuer.clone(),
+        audience: jwt.audience.clone(),
+        keys: match &jwt.jwks {
+            config::Jwks::Url(url) => jwt::Place::Url(url.clone()),
+            config::Jwks::File(path) => jwt::Place::File(path.clone()),
+        },
+        tenants_claim: jwt.tenants_claim.clone(),
+        scopes_claim: jwt.scopes_claim.clone(),
+        leeway: jwt.leeway,
+    }
+}
+
+pub(super) fn rate(config: &Config) -> Rate {
+    Rate::per_minute(config.limits.requests_per_minute)
 }
 
 pub(super) fn limits(config: &Config) -> Limits {

@@ -27,10 +27,11 @@ impl Config {
                  anybody could send events",
             ));
         }
-        if self.auth.api_keys.is_empty() {
+        if self.auth.accepts_nobody() {
             problems.push(missing(
                 "auth.api_keys[].name",
-                "is required, with a key: without one nobody could call",
+                "is required, with a key, or an issuer of tokens under [auth.jwt]: without one of them nobody \
+                 could call",
             ));
         }
         if self.aurora.application.is_none() && self.aurora.tenants.is_empty() {
@@ -88,8 +89,8 @@ impl Config {
             "server.public_url is not https: Aurora delivers to https only",
         );
         warn(
-            self.auth.api_keys.is_empty(),
-            "no [[auth.api_keys]]: every call that needs a credential is refused",
+            self.auth.accepts_nobody(),
+            "no [[auth.api_keys]] and no [auth.jwt]: every call that needs a credential is refused",
         );
         warn(
             aurora.tenants.iter().any(|tenant| !is_aurora_key(&tenant.key)),

@@ -3,9 +3,13 @@
 //! Invariant: no API key outlives the reading. What is kept is its SHA-256, which is all that a
 //! comparison needs; a key long enough to be refused to guessers needs no slower hash.
 
+mod jwt;
+
 use std::fmt;
 
 use sha2::{Digest as _, Sha256};
+
+pub use jwt::{Jwks, Jwt};
 
 use super::parse;
 use super::section::{Reported, Section};
@@ -16,6 +20,8 @@ use crate::domain::viewer::{Scope, Tenants};
 pub struct Auth {
     /// No name and no key twice.
     pub api_keys: Vec<ApiKey>,
+    /// Whose tokens are accepted, if anybody's.
+    pub jwt: Option<Jwt>,
 }
 
 /// One caller's credential.
@@ -58,11 +64,15 @@ impl fmt::Debug for KeyDigest {
 /// Sixteen letters of chance are beyond guessing; fewer are a word somebody thought of.
 const SHORTEST_KEY: usize = 16;
 
-const NO_JWT: &str = "JWT credentials are not available in this version; use [[auth.api_keys]]";
-
 impl Auth {
+    /// Whether no credential could be any good.
+    #[must_use]
+    pub fn accepts_nobody(&self) -> bool {
+        self.api_keys.is_empty() && self.jwt.is_none()
+    }
+
     pub(super) fn read(mut section: Section<'_, '_>) -> Result<Self, Reported> {
-        section.unavailable("jwt", NO_JWT);
+        let jwt = Jwt::read(section.section("jwt"));
         let mut seen: Vec<(String, Option<KeyDigest>)> = Vec::new();
         let api_keys = section.tables("api_keys", |section| {
             let name = section.required("name", parse::name);
@@ -84,7 +94,7 @@ impl Auth {
             }
             Ok(ApiKey { name: name?, digest: digest?, tenants: tenants?, scopes: scopes? })
         });
-        Ok(Self { api_keys: api_keys? })
+        Ok(Self { api_keys: api_keys?, jwt: jwt? })
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! The reason for each default stands beside it in `default.toml`.
 
+use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,6 +35,8 @@ pub struct Limits {
     pub root_fields: usize,
     /// Directives in a document.
     pub directives: usize,
+    /// Operations of one credential in a minute.
+    pub requests_per_minute: NonZeroU32,
     /// Calls to Aurora that one operation may cause, page sizes multiplied through.
     pub cost: usize,
     /// Nodes in one page of a connection.
@@ -84,6 +87,7 @@ const KIB: usize = 1 << 10;
 const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_mins(10);
 
 const TOO_SMALL: &str = "below it no useful request passes, above it one caller takes all";
+const NO_RATE: &str = "below it nobody may ask anything, above it nothing is limited";
 const TOO_SHORT: &str = "below it honest clients fail, above it idle ones hold what others need";
 
 impl Limits {
@@ -91,11 +95,7 @@ impl Limits {
         let size = || parse::size(KIB..=16 * 1024 * KIB, TOO_SMALL);
         let body_bytes = section.required("body_bytes", size());
         let document_bytes = section.required("document_bytes", size());
-        let documents = section.required(
-            "documents",
-            parse::one_of(&[("any", Documents::Any), ("trusted", Documents::Trusted)]),
-        );
-        let documents_manifest = section.optional("documents_manifest", parse::path);
+        let documents = documents(&mut section);
         let introspection = section.required(
             "introspection",
             parse::one_of(&[
@@ -117,6 +117,7 @@ impl Limits {
         let subscribers_per_tenant = count("subscribers_per_tenant", 1..=1_000_000);
         let subscriber_backlog = count("subscriber_backlog", 1..=65_536);
         let connections = count("connections", 8..=1_000_000);
+        let requests_per_minute = requests_per_minute(&mut section);
         let mut timeout = |name| section.required(name, parse::duration(TIMEOUT, TOO_SHORT));
         let header_timeout = timeout("header_timeout");
         let body_timeout = timeout("body_timeout");
@@ -129,11 +130,7 @@ impl Limits {
         if document_bytes > body_bytes {
             return Err(section.refuse("document_bytes", "must not be above `limits.body_bytes`"));
         }
-        let (documents, documents_manifest) = (documents?, documents_manifest?);
-        if documents == Documents::Trusted && documents_manifest.is_none() {
-            let reason = "is required where `limits.documents` is \"trusted\": nothing could run without it";
-            return Err(section.refuse("documents_manifest", reason));
-        }
+        let (documents, documents_manifest) = documents?;
         Ok(Self {
             body_bytes,
             document_bytes,
@@ -147,6 +144,7 @@ impl Limits {
             root_fields: root_fields?,
             directives: directives?,
             cost: cost?,
+            requests_per_minute: requests_per_minute?,
             page_size: page_size?,
             socket_operations: socket_operations?,
             subscribers_per_tenant: subscribers_per_tenant?,
@@ -160,4 +158,23 @@ impl Limits {
             write_timeout: write_timeout?,
         })
     }
+}
+
+fn documents(section: &mut Section<'_, '_>) -> Result<(Documents, Option<PathBuf>), Reported> {
+    let words = [("any", Documents::Any), ("trusted", Documents::Trusted)];
+    let documents = section.required("documents", parse::one_of(&words));
+    let manifest = section.optional("documents_manifest", parse::path);
+    let (documents, manifest) = (documents?, manifest?);
+    if documents == Documents::Trusted && manifest.is_none() {
+        let reason = "is required where `limits.documents` is \"trusted\": nothing could run without it";
+        return Err(section.refuse("documents_manifest", reason));
+    }
+    Ok((documents, manifest))
+}
+
+fn requests_per_minute(section: &mut Section<'_, '_>) -> Result<NonZeroU32, Reported> {
+    let whole = parse::whole(1..=10_000_000, NO_RATE);
+    section.required("requests_per_minute", |value| {
+        NonZeroU32::new(whole(value)?).ok_or_else(|| "must be at least 1".to_owned())
+    })
 }

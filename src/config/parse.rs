@@ -14,7 +14,7 @@ use http::{HeaderName, HeaderValue};
 
 pub(super) use duration::duration;
 pub(super) use size::size;
-pub(super) use web::{base_url, origin, public_url};
+pub(super) use web::{base_url, document_url, origin, public_url};
 
 use super::node::Value;
 use crate::domain::TenantId;

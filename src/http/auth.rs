@@ -1,73 +1,102 @@
-//! Who sends this request: a bearer is compared with every credential there is.
+//! Who sends this request: a bearer is an API key, or a token that an issuer signed.
 //!
-//! Invariants: a key is known by its hash only; the time a refusal takes tells nothing about the keys; nothing in
-//! here prints a bearer. Not here: what the viewer may do, which the schema decides.
+//! [`api_key`] compares, [`jwt`] verifies, [`claims`] reads what a token says, [`jwks`] are the issuer's keys and
+//! [`issuer`] fetches them. Invariants: nothing in here prints a bearer, nor the name of a token's subject; an answer
+//! tells nobody why a bearer was refused. Not here: what the viewer may do, which the schema decides.
+
+mod api_key;
+mod claims;
+mod issuer;
+mod jwks;
+pub mod jwt;
+
+use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, header::AUTHORIZATION};
-use sha2::{Digest, Sha256};
-use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+use sha2::{Digest as _, Sha256};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
+pub use self::api_key::ApiKey;
+use self::{api_key::ApiKeys, jwt::Tokens};
 use crate::domain::Viewer;
 
-/// A key that an operator handed to a client.
+/// What a bearer is known by in here.
+type Digest = [u8; 32];
+
+/// A credential that was accepted.
 #[derive(Debug, Clone)]
-pub struct ApiKey {
-    /// The operator's name for it: for people and logs.
-    pub name: String,
-    /// SHA-256 of the key itself.
-    pub key_sha256: [u8; 32],
+pub struct Admission {
     /// Whom it stands for.
     pub viewer: Viewer,
+    /// When it ends by itself. An API key does not.
+    pub expires: Option<Instant>,
 }
 
-/// The kinds of credential that a bearer may be.
-#[derive(Debug, Clone)]
-pub enum Credential {
-    /// A fixed key.
-    ApiKey(ApiKey),
+impl Admission {
+    /// When something must end that began now and may last so long: with the credential at the latest.
+    #[must_use]
+    pub fn ends(&self, life: Duration) -> Instant {
+        let longest = Instant::now() + life;
+        self.expires.map_or(longest, |it| it.min(longest))
+    }
 }
 
 /// All that are accepted.
 #[derive(Debug, Clone, Default)]
-pub struct Credentials(Vec<Credential>);
+pub struct Credentials {
+    api_keys: ApiKeys,
+    tokens: Option<Arc<Tokens>>,
+}
 
 impl Credentials {
-    /// Accepts these.
-    #[must_use]
-    pub fn new(accepted: Vec<Credential>) -> Self {
-        Self(accepted)
-    }
-
     /// Accepts these API keys.
     #[must_use]
     pub fn from_api_keys(keys: impl IntoIterator<Item = ApiKey>) -> Self {
-        Self(keys.into_iter().map(Credential::ApiKey).collect())
+        Self { api_keys: ApiKeys::new(keys), tokens: None }
     }
 
-    /// Whom the bearer stands for. Looks at every key, also after it found the one.
+    /// Accepts an issuer's tokens as well.
     #[must_use]
-    pub fn authenticate(&self, bearer: &[u8]) -> Option<Viewer> {
-        let digest: [u8; 32] = Sha256::digest(bearer).into();
-        let mut found = u32::MAX;
-        for (index, credential) in (0_u32..).zip(&self.0) {
-            let Credential::ApiKey(key) = credential;
-            let same: Choice = key.key_sha256.ct_eq(&digest);
-            found.conditional_assign(&index, same);
+    pub fn and_tokens(self, tokens: Option<Tokens>) -> Self {
+        Self { tokens: tokens.map(Arc::new), ..self }
+    }
+
+    /// Whom the bearer stands for. Only a token that is not known yet may wait, for its issuer's keys.
+    pub async fn authenticate(&self, bearer: &[u8]) -> Option<Admission> {
+        let digest: Digest = Sha256::digest(bearer).into();
+        if let Some(viewer) = self.api_keys.find(&digest) {
+            return Some(Admission { viewer, expires: None });
         }
-        match self.0.get(usize::try_from(found).ok()?)? {
-            Credential::ApiKey(key) => Some(key.viewer.clone()),
+        let tokens = self.tokens.as_deref()?;
+        match tokens.recall(&digest) {
+            Some(known) => Some(known),
+            None => tokens.verify(bearer, digest).await,
         }
     }
 
     /// Whom a request's `Authorization` header stands for.
-    #[must_use]
-    pub fn authenticate_headers(&self, headers: &HeaderMap) -> Option<Viewer> {
+    pub async fn authenticate_headers(&self, headers: &HeaderMap) -> Option<Admission> {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let value = values.next()?;
         if values.next().is_some() {
             return None;
         }
-        self.authenticate(bearer(value.as_bytes())?)
+        self.authenticate(bearer(value.as_bytes())?).await
+    }
+
+    /// Keeps what changes elsewhere up to date until it is told to stop.
+    pub async fn keep(self, stop: CancellationToken) {
+        let work = async {
+            match &self.tokens {
+                Some(tokens) => tokens.keep().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = work => {}
+        }
     }
 }
 
@@ -87,26 +116,12 @@ mod tests {
     use super::*;
     use crate::domain::viewer::Tenants;
 
-    fn key(name: &str, secret: &str) -> ApiKey {
-        ApiKey {
-            name: name.into(),
-            key_sha256: Sha256::digest(secret).into(),
-            viewer: Viewer::new(name, Tenants::All, vec![]),
-        }
-    }
-
-    fn two() -> Credentials {
-        Credentials::from_api_keys([key("crm", "one"), key("ops", "two")])
-    }
-
-    #[test]
-    fn each_key_stands_for_its_own_viewer_and_no_other_bearer_for_any() {
-        assert_eq!(two().authenticate(b"one").unwrap().name(), "crm");
-        assert_eq!(two().authenticate(b"two").unwrap().name(), "ops");
-        for wrong in ["", "o", "one ", "ONE", "three"] {
-            assert!(two().authenticate(wrong.as_bytes()).is_none(), "{wrong:?}");
-        }
-        assert!(Credentials::default().authenticate(b"one").is_none());
+    fn one() -> Credentials {
+        Credentials::from_api_keys([ApiKey {
+            name: "crm".into(),
+            key_sha256: Sha256::digest("one").into(),
+            viewer: Viewer::new("crm", Tenants::All, vec![]),
+        }])
     }
 
     #[test]
@@ -118,12 +133,22 @@ mod tests {
         }
     }
 
-    #[test]
-    fn two_authorization_headers_are_no_credential() {
+    #[tokio::test]
+    async fn two_authorization_headers_are_no_credential() {
         let mut headers = HeaderMap::new();
         headers.append(AUTHORIZATION, HeaderValue::from_static("Bearer one"));
-        assert!(two().authenticate_headers(&headers).is_some());
+        assert!(one().authenticate_headers(&headers).await.is_some());
         headers.append(AUTHORIZATION, HeaderValue::from_static("Bearer two"));
-        assert!(two().authenticate_headers(&headers).is_none());
+        assert!(one().authenticate_headers(&headers).await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_lasts_ends_with_its_credential_or_with_its_own_life() {
+        let mut admission = one().authenticate(b"one").await.unwrap();
+        let (now, minute) = (Instant::now(), Duration::from_mins(1));
+        assert_eq!(admission.ends(minute), now + minute);
+        admission.expires = Some(now + minute / 2);
+        assert_eq!(admission.ends(minute), now + minute / 2);
+        assert_eq!(admission.ends(minute / 4), now + minute / 4);
     }
 }

@@ -27,7 +27,7 @@ use self::{
     reply::{Media, Refusal},
 };
 use super::{
-    Config, RequestId, State,
+    Admission, Config, RequestId, State,
     edge::{Exchange, Served},
     origin::{self, Page},
     server::Seat,
@@ -71,10 +71,11 @@ async fn respond(exchange: Exchange, page: Page) -> Served {
     let Some(media) = readable.media() else {
         return reply::refuse(Media::Json, Refusal::not_acceptable()).into();
     };
-    let Some(viewer) = exchange.state.credentials.authenticate_headers(headers) else {
+    let Some(admission) = exchange.state.credentials.authenticate_headers(headers).await else {
         return reply::refuse(media, Refusal::unauthenticated()).into();
     };
-    let response = match operate(exchange, readable, media, viewer.clone()).await {
+    let viewer = admission.viewer.clone();
+    let response = match operate(exchange, readable, media, admission).await {
         Ok(response) => response,
         Err(refusal) => reply::refuse(media, refusal),
     };
@@ -86,8 +87,9 @@ async fn operate(
     exchange: Exchange,
     readable: Readable,
     media: Media,
-    viewer: Viewer,
+    admission: Admission,
 ) -> Result<Response, Refusal> {
+    let viewer = &admission.viewer;
     let Exchange { state, id, mut request } = exchange;
     let seat = request.extensions_mut().remove::<Seat>();
     let explain = explains(request.headers());
@@ -95,13 +97,13 @@ async fn operate(
     let mut call = match read(request, &state.config).await? {
         Asked::One(call) => call,
         Asked::Several(calls) => {
-            let running = calls.into_iter().map(|call| one_of_several(&state, call, explain, &viewer, &id));
+            let running = calls.into_iter().map(|call| one_of_several(&state, call, explain, viewer, &id));
             return Ok(reply::answers(media, &join_all(running).await));
         }
     };
     call.explain = explain;
 
-    let operation = match prepare(&state, call, &viewer) {
+    let operation = match prepare(&state, call, viewer) {
         Ok(operation) => operation,
         Err(refused) => return Ok(reply::answer(media, &Answer::refused(refused))),
     };
@@ -112,20 +114,19 @@ async fn operate(
         Kind::Query | Kind::Mutation | Kind::Subscription => {}
     }
     if by_events {
-        return Ok(events::stream(&state, &id, viewer, operation, seat));
+        return Ok(events::stream(&state, &id, admission, operation, seat));
     }
-    let answer = execute(&state, operation, viewer, &id).await;
+    let answer = execute(&state, operation, viewer.clone(), &id).await;
     Ok(match known {
         Some(known) => reply::answer_by_get(media, &answer, &known),
         None => reply::answer(media, &answer),
     })
 }
 
-/// Sees whether an operation may run, on whatever transport it came.
+/// Sees whether an operation may run, on whatever transport it came. Each one counts against its credential's rate.
 pub(super) fn prepare(state: &State, call: Call, viewer: &Viewer) -> Result<Operation, Refused> {
-    let prepared = params::check_length(&call, &state.config)
-        .map_err(Refused::from)
-        .and_then(|()| state.doorway.prepare(call, viewer));
+    let admitted = state.rate.admit(viewer).and_then(|()| params::check_length(&call, &state.config));
+    let prepared = admitted.map_err(Refused::from).and_then(|()| state.doorway.prepare(call, viewer));
     if prepared.is_err() {
         state.metrics.operations.unknown.count(Outcome::Refused);
     }

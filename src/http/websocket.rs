@@ -84,7 +84,7 @@ async fn upgrade(exchange: Exchange, page: Page) -> Result<Response, Refusal> {
         .await
         .map_err(|_library| Refusal::handshake())?;
     let session = Session {
-        handshake_viewer: state.credentials.authenticate_headers(&parts.headers),
+        handshake: state.credentials.authenticate_headers(&parts.headers).await,
         explain: explains(&parts.headers),
         dialect,
         state,

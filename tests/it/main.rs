@@ -14,5 +14,6 @@ mod schema;
 mod subscription;
 mod summary;
 mod tidy;
+mod tokens;
 mod webhook;
 mod world;

@@ -1,6 +1,7 @@
 //! A small world: an Aurora sandbox, a gateway before it, and a clock that moves both.
 
 mod answer;
+pub(crate) mod issuer;
 mod subscriber;
 
 use std::{future::Future, sync::Arc, time::Duration};

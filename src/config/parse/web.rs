@@ -20,15 +20,21 @@ pub(in crate::config) fn base_url(value: &Value) -> Result<Url, String> {
 /// that [`Url::join`] adds to it.
 pub(in crate::config) fn public_url(value: &Value) -> Result<Url, String> {
     let mut url = http_url(value)?;
-    if url.scheme() == "http" && !is_loopback(&url) {
-        return Err("must begin with https:// (http:// would show keys to the network, and is for \
-                    loopback hosts only)"
-            .to_owned());
-    }
+    refuse_plain(&url, "would show keys to the network")?;
     if !url.path().ends_with('/') {
         let path = format!("{}/", url.path());
         url.set_path(&path);
     }
+    Ok(url)
+}
+
+/// Where one document is. It may have a query: some issuers need one.
+pub(in crate::config) fn document_url(value: &Value) -> Result<Url, String> {
+    let url = any_url(value)?;
+    if url.fragment().is_some() {
+        return Err("must not contain a fragment".to_owned());
+    }
+    refuse_plain(&url, "would let the network change the document")?;
     Ok(url)
 }
 
@@ -44,7 +50,22 @@ pub(in crate::config) fn origin(value: &Value) -> Result<Origin, String> {
     Ok(url.origin())
 }
 
+fn refuse_plain(url: &Url, why: &str) -> Result<(), String> {
+    if url.scheme() == "http" && !is_loopback(url) {
+        return Err(format!("must begin with https:// (http:// {why}, and is for loopback hosts only)"));
+    }
+    Ok(())
+}
+
 fn http_url(value: &Value) -> Result<Url, String> {
+    let url = any_url(value)?;
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("must not contain a query or a fragment".to_owned());
+    }
+    Ok(url)
+}
+
+fn any_url(value: &Value) -> Result<Url, String> {
     let text = text(value)?;
     let url = Url::parse(text)
         .map_err(|error| format!("must be a URL, such as \"https://crm.example\": {error}"))?;
@@ -53,9 +74,6 @@ fn http_url(value: &Value) -> Result<Url, String> {
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err("must not contain credentials: URLs end up in logs".to_owned());
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err("must not contain a query or a fragment".to_owned());
     }
     Ok(url)
 }

@@ -84,6 +84,73 @@ fn tenants_of_a_key_that_are_none_double_or_all_and_some_are_refused() {
     refused("[\"a/b\"]", "[0]: contains a control character or a slash");
 }
 
+/// `[auth.jwt]` with these lines.
+fn jwt(lines: &[&str]) -> String {
+    format!("[auth.jwt]\n{}\n", lines.join("\n"))
+}
+
+const ISSUER: &str = "issuer = \"https://issuer.example\"";
+const AUDIENCE: &str = "audience = \"heliograph\"";
+const URL: &str = "jwks_url = \"https://issuer.example/keys?p=one\"";
+const FILE: &str = "jwks_file = \"keys.json\"";
+
+#[test]
+fn an_issuer_needs_its_audience_and_its_keys_in_one_place() {
+    let refused = |lines: &[&str], place: &str, reason: &str| {
+        assert_refused(&jwt(lines), &format!("heliograph.toml:{place}: {reason}"));
+    };
+    refused(&[AUDIENCE, URL], "2: auth.jwt.audience", "needs `auth.jwt.issuer` beside it");
+    refused(&[ISSUER, URL], "2: auth.jwt.issuer", "needs `auth.jwt.audience` beside it");
+    refused(&[ISSUER, AUDIENCE], "2: auth.jwt.issuer", "needs `auth.jwt.jwks_url` or `auth.jwt.jwks_file`");
+    let both = [ISSUER, AUDIENCE, URL, FILE];
+    refused(&both, "5: auth.jwt.jwks_file", "`jwks_url` is given as well; keep one of them");
+    for keys in [URL, FILE] {
+        let config = load(&jwt(&[ISSUER, AUDIENCE, keys]), &[]).unwrap();
+        let jwt = config.auth.jwt.unwrap();
+        assert_eq!((jwt.issuer.as_str(), jwt.audience.as_str()), ("https://issuer.example", "heliograph"));
+        assert_eq!((jwt.tenants_claim.as_str(), jwt.leeway.as_secs()), ("aurora_tenants", 30));
+    }
+}
+
+#[test]
+fn keys_that_the_network_could_change_and_too_much_leeway_are_refused() {
+    let refused = |line: &str, reason: &str| {
+        let text = jwt(&[ISSUER, AUDIENCE, line]);
+        assert_refused(&text, &format!("heliograph.toml:4: auth.jwt.{reason}"));
+    };
+    refused(
+        "jwks_url = \"http://issuer.example/keys\"",
+        "jwks_url: must begin with https:// (http:// would let",
+    );
+    refused("jwks_url = \"https://me:secret@issuer.example/\"", "jwks_url: must not contain credentials");
+    refused("jwks_url = \"https://issuer.example/#keys\"", "jwks_url: must not contain a fragment");
+    refused("jwks_url = \"keys.json\"", "jwks_url: must be a URL");
+    let text = jwt(&[ISSUER, AUDIENCE, FILE, "leeway = \"1h\""]);
+    assert_refused(&text, "heliograph.toml:5: auth.jwt.leeway: must be from 0s to 5m: clocks");
+    assert_refused(
+        &jwt(&[ISSUER, AUDIENCE, FILE, "key = 1"]),
+        "heliograph.toml:5: auth.jwt.key: unknown key",
+    );
+    load(&jwt(&[ISSUER, AUDIENCE, "jwks_url = \"http://127.0.0.1:9/keys\""]), &[]).unwrap();
+}
+
+#[test]
+fn tokens_alone_are_credentials_enough_to_serve() {
+    let others = "[aurora]\napplication_id = \"app\"\napplication_key = \"a-key\"\n\
+                  [webhooks]\nsecret = \"sixteen-letters-or-more\"\n";
+    let config = load(&format!("{others}{}", jwt(&[ISSUER, AUDIENCE, URL])), &[]).unwrap();
+    config.require_for_serve().unwrap();
+    assert_eq!(config.warnings(), Vec::<String>::new());
+}
+
+#[test]
+fn a_rate_of_none_is_refused() {
+    assert_refused(
+        "[limits]\nrequests_per_minute = 0\n",
+        "heliograph.toml:2: limits.requests_per_minute: must be a whole number from 1 to 10000000: below it nobody",
+    );
+}
+
 #[test]
 fn an_application_needs_both_halves() {
     assert_refused(

@@ -83,14 +83,6 @@ fn nats_is_refused_in_a_clear_sentence() {
     assert_variable_refused("STORE__REPLICAS", "3", "HELIOGRAPH_STORE__REPLICAS: store.replicas: belongs to");
 }
 
-#[test]
-fn jwt_is_refused_in_a_clear_sentence() {
-    let reason = "auth.jwt: JWT credentials are not available in this version; use [[auth.api_keys]]";
-    assert_refused("[auth.jwt]\nissuer = \"https://i.example\"\n", &format!("heliograph.toml:1: {reason}"));
-    let variable = "HELIOGRAPH_AUTH__JWT__ISSUER";
-    assert_variable_refused("AUTH__JWT__ISSUER", "https://i", &format!("{variable}: {reason}"));
-}
-
 fn known_names() -> BTreeSet<String> {
     let keys = learn_keys(&defaults().unwrap());
     keys.iter().flat_map(|(key, _)| key.split(['.', '[']).map(str::to_owned).collect::<Vec<_>>()).collect()

@@ -18,9 +18,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{counter, outcome};
 use crate::{
-    domain::Viewer,
     graphql::{Answer, Operation},
-    http::{RequestId, State, server::Seat},
+    http::{Admission, RequestId, State, server::Seat},
     telemetry::metrics::{Held, Outcome},
 };
 
@@ -36,12 +35,12 @@ const COMPLETE: Bytes = Bytes::from_static(b"event: complete\ndata:\n\n");
 pub(super) fn stream(
     state: &Arc<State>,
     id: &RequestId,
-    viewer: Viewer,
+    admission: Admission,
     operation: Operation,
     seat: Option<Seat>,
 ) -> Response {
     let (say, said) = mpsc::channel(state.config.socket.backlog);
-    let feed = feed(Arc::clone(state), id.clone(), viewer, operation, Say { say, seat });
+    let feed = feed(Arc::clone(state), id.clone(), admission, operation, Say { say, seat });
     let task = AbortOnDropHandle::new(tokio::spawn(feed));
     let events = stream::unfold((said, task), |(mut said, task)| async move {
         let event: Bytes = said.recv().await?;
@@ -55,16 +54,20 @@ pub(super) fn stream(
     response
 }
 
-async fn feed(state: Arc<State>, id: RequestId, viewer: Viewer, operation: Operation, mut say: Say) {
+async fn feed(state: Arc<State>, id: RequestId, admission: Admission, operation: Operation, mut say: Say) {
     let _running = Held::raise(&state.metrics.operations_running);
     let counter = counter(&state, operation.kind());
     let limits = &state.config.socket;
-    let mut answers = state.doorway.answers(operation, viewer, id.as_str());
+    let life = time::sleep_until(admission.ends(limits.life));
+    let mut answers = state.doorway.answers(operation, admission.viewer, id.as_str());
     let mut ended = Outcome::Ok;
-    let life = time::sleep(limits.life);
     tokio::pin!(life);
     loop {
         let event = select! {
+            biased;
+            // First, so that nothing is told to a credential that has ended.
+            () = &mut life => return counter.count(ended),
+            () = state.shutdown.cancelled() => return counter.count(ended),
             answer = answers.next() => match answer {
                 Some(answer) => {
                     ended = outcome(&answer);
@@ -73,8 +76,6 @@ async fn feed(state: Arc<State>, id: RequestId, viewer: Viewer, operation: Opera
                 None => break,
             },
             () = time::sleep(BEAT) => SIGN_OF_LIFE,
-            () = &mut life => return counter.count(ended),
-            () = state.shutdown.cancelled() => return counter.count(ended),
         };
         if !say.event(event, limits.write_timeout).await {
             return counter.count(ended);

@@ -3,6 +3,8 @@
 //! Invariants: every body is a well-formed GraphQL response; where nothing ran it has no `data`; an error always
 //! has a code. Not here: what the answer says.
 
+use std::time::Duration;
+
 use axum::{body::Body, response::Response};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{
@@ -123,16 +125,24 @@ pub(in crate::http) fn refuse(media: Media, refusal: Refusal) -> Response {
         None => None,
     };
     if let Some(wait) = wait {
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        headers.insert(RETRY_AFTER, seconds.into());
+        say_wait(headers, wait);
     }
     response
+}
+
+fn say_wait(headers: &mut HeaderMap, wait: Duration) {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    headers.insert(RETRY_AFTER, seconds.into());
 }
 
 /// The answer to a request whose form was right.
 pub(in crate::http) fn answer(media: Media, answer: &Answer) -> Response {
     let status = if answer.executed { StatusCode::OK } else { status(media, code(answer)) };
-    write(media, status, answer.to_json())
+    let mut response = write(media, status, answer.to_json());
+    if let Some(wait) = wait(answer).filter(|_| !answer.executed) {
+        say_wait(response.headers_mut(), wait);
+    }
+    response
 }
 
 /// The answer to a GET, which a cache of the caller's own may keep and ask again about. It has to ask each time: an
@@ -187,11 +197,22 @@ fn is_known(headers: &HeaderMap, tag: &HeaderValue) -> bool {
 
 /// What refused the answer, in one word.
 pub(in crate::http) fn code(answer: &Answer) -> &str {
-    let extensions = answer.response.errors.first().and_then(|error| error.extensions.as_ref());
-    match extensions.and_then(|it| it.get("code")) {
+    match extension(answer, "code") {
         Some(async_graphql::Value::String(code)) => code,
         _ => Code::Internal.text(),
     }
+}
+
+/// How long it will be refused.
+fn wait(answer: &Answer) -> Option<Duration> {
+    match extension(answer, "retryAfterMs") {
+        Some(async_graphql::Value::Number(millis)) => millis.as_u64().map(Duration::from_millis),
+        _ => None,
+    }
+}
+
+fn extension<'a>(answer: &'a Answer, name: &str) -> Option<&'a async_graphql::Value> {
+    answer.response.errors.first()?.extensions.as_ref()?.get(name)
 }
 
 /// A caller who reads `application/json` learns from the body that a document was refused, as the specification
@@ -216,8 +237,6 @@ fn write(media: Media, status: StatusCode, body: Vec<u8>) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    num::NonZeroU32,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering::SeqCst},
@@ -27,7 +28,7 @@ use crate::{
     domain::{Scope, Viewer, viewer::Tenants},
     graphql::{Doorway, engine::Engine},
     http::{
-        self, ApiKey, Config, Credentials, Origin, Server, Site, State,
+        self, ApiKey, Config, Credentials, Origin, Rate, Server, Site, State,
         page::Demo,
         server::{Drained, Limits},
     },
@@ -174,6 +175,7 @@ async fn state(config: Config, script: Arc<Script>, directory: &TempDir) -> Stat
     State {
         config: Config { allowed_origins: vec![Origin::parse(FRIEND).unwrap()], ..config },
         credentials: Credentials::from_api_keys([key("crm", &Scope::ALL), key("reader", &[Scope::Read])]),
+        rate: Rate::per_minute(NonZeroU32::MAX),
         doorway: Doorway::new(Engine::new(schema)),
         intake: intake(directory).await,
         metrics: Arc::new(Metrics::new()),

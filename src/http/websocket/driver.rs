@@ -5,7 +5,7 @@
 //! Not here: what the protocol allows, which [`Machine`] decides.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -33,7 +33,7 @@ use super::{
 use crate::{
     domain::Viewer,
     graphql::{Answer, Code, Failure},
-    http::{RequestId, State, auth},
+    http::{Admission, RequestId, State, auth},
     telemetry::metrics::Held,
 };
 
@@ -54,8 +54,8 @@ pub(super) struct Session {
     pub(super) dialect: Dialect,
     /// The handshake's request id: every operation on this socket has it.
     pub(super) id: RequestId,
-    /// Whom the handshake's own credential stands for.
-    pub(super) handshake_viewer: Option<Viewer>,
+    /// The handshake's own credential.
+    pub(super) handshake: Option<Admission>,
     /// Whether operations shall say what they cost.
     pub(super) explain: bool,
 }
@@ -76,7 +76,8 @@ where
     let began = Instant::now();
     let metrics = Arc::clone(&session.state.metrics);
     let _open = Held::raise(&metrics.sockets_open);
-    let mut reader = Reader::new(&session);
+    let ends = OnceLock::new();
+    let mut reader = Reader::new(&session, &ends);
     let close = {
         let (mut sink, mut stream) = (&mut socket).split();
         let (out, orders) = mpsc::channel(REPLIES);
@@ -84,7 +85,7 @@ where
         // Unbiased on purpose: a subscription that never pauses would else keep its own `complete` from being read.
         select! {
             () = session.state.shutdown.cancelled() => Close::RESTARTING,
-            close = write(&mut sink, orders, &machine, &session) => close,
+            close = write(&mut sink, orders, &machine, &session, &ends) => close,
             close = reader.read(&mut stream, out, &machine) => close,
         }
     };
@@ -120,13 +121,15 @@ where
 struct Reader<'a> {
     session: &'a Session,
     limits: &'a Limits,
+    /// When its credential ends, for the writing loop too.
+    ends: &'a OnceLock<Instant>,
     viewer: Option<Viewer>,
     unanswered: u32,
 }
 
 impl<'a> Reader<'a> {
-    fn new(session: &'a Session) -> Self {
-        Self { session, limits: &session.state.config.socket, viewer: None, unanswered: 0 }
+    fn new(session: &'a Session, ends: &'a OnceLock<Instant>) -> Self {
+        Self { session, limits: &session.state.config.socket, ends, viewer: None, unanswered: 0 }
     }
 
     /// Reads until the socket is to be closed.
@@ -148,11 +151,16 @@ impl<'a> Reader<'a> {
                 },
             };
             let was_open = self.viewer.is_some();
-            if let Err(close) = self.receive(incoming, &out, machine).await {
+            // What comes may have to wait, for the issuer's keys or for a reader: no longer than there is time.
+            let received = select! {
+                received = self.receive(incoming, &out, machine) => received,
+                () = &mut deadline => return self.out_of_time(),
+            };
+            if let Err(close) = received {
                 return close;
             }
-            if !was_open && self.viewer.is_some() {
-                deadline.as_mut().reset(Instant::now() + self.limits.life);
+            if let Some(ends) = self.ends.get().filter(|_| !was_open) {
+                deadline.as_mut().reset(*ends);
             }
         }
     }
@@ -192,8 +200,16 @@ impl<'a> Reader<'a> {
         };
         let mut action = lock(machine).receive(&text);
         if let Action::Admit(payload) = action {
-            self.viewer = self.authenticate(payload.as_deref());
-            action = lock(machine).admit(self.viewer.is_some());
+            let admission = self.authenticate(payload.as_deref()).await;
+            action = lock(machine).admit(admission.is_some());
+            if let Some(admission) = admission {
+                // There is one admission: a second `connection_init` closes the socket.
+                let ends = *self.ends.get_or_init(|| admission.ends(self.limits.life));
+                self.viewer = Some(admission.viewer);
+                if ends <= Instant::now() {
+                    return Err(Close::CREDENTIAL_EXPIRED);
+                }
+            }
         }
         match action {
             Action::Wait | Action::Admit(_) => Ok(()),
@@ -208,10 +224,13 @@ impl<'a> Reader<'a> {
     }
 
     /// The credential in the payload counts; without one, that of the handshake.
-    fn authenticate(&self, payload: Option<&serde_json::value::RawValue>) -> Option<Viewer> {
+    async fn authenticate(&self, payload: Option<&serde_json::value::RawValue>) -> Option<Admission> {
         match payload.and_then(message::authorization) {
-            Some(shown) => self.session.state.credentials.authenticate(auth::bearer(shown.as_bytes())?),
-            None => self.session.handshake_viewer.clone(),
+            Some(shown) => {
+                let bearer = auth::bearer(shown.as_bytes())?;
+                self.session.state.credentials.authenticate(bearer).await
+            }
+            None => self.session.handshake.clone(),
         }
     }
 
@@ -236,6 +255,7 @@ async fn write<S>(
     mut orders: mpsc::Receiver<Out>,
     machine: &Mutex<Machine>,
     session: &Session,
+    ends: &OnceLock<Instant>,
 ) -> Close
 where
     S: Sink<Message, Error = Error> + Unpin,
@@ -252,9 +272,13 @@ where
                 Some(Out::Forget(serial)) => { turns.remove(serial); continue }
                 None => return Close::LEFT,
             },
-            (name, piece) = turns.next() => match wanted(session.dialect, &name, piece, machine) {
-                Some(text) => Message::Text(text.into()),
-                None => continue,
+            (name, piece) = turns.next() => match ends.get() {
+                // Checked here too: an operation that never pauses would be heard until the reading loop has its turn.
+                Some(ends) if *ends <= Instant::now() => return Close::CREDENTIAL_EXPIRED,
+                _ => match wanted(session.dialect, &name, piece, machine) {
+                    Some(text) => Message::Text(text.into()),
+                    None => continue,
+                },
             },
         };
         match time::timeout(write_timeout, sink.send(message)).await {

@@ -32,8 +32,15 @@ impl Subscriber {
         this
     }
 
-    /// Connects and presents the key.
+    /// Connects and presents the key, which is accepted.
     pub(crate) async fn connect(url: &str, key: &str) -> Self {
+        let mut this = Self::knock(url, key).await;
+        assert_eq!(this.message().await["type"], "connection_ack");
+        this
+    }
+
+    /// Connects and presents the key.
+    pub(crate) async fn knock(url: &str, key: &str) -> Self {
         let mut request = url.replacen("http", "ws", 1).into_client_request().unwrap();
         let protocol = HeaderValue::from_static("graphql-transport-ws");
         request.headers_mut().insert("sec-websocket-protocol", protocol);
@@ -41,7 +48,6 @@ impl Subscriber {
         let mut this = Self(socket);
         let credential = json!({ "Authorization": format!("Bearer {key}") });
         this.send(json!({ "type": "connection_init", "payload": credential })).await;
-        assert_eq!(this.message().await["type"], "connection_ack");
         this
     }
 
@@ -61,6 +67,18 @@ impl Subscriber {
             match next.expect("the socket is open").expect("the socket is sound") {
                 Message::Text(text) => return serde_json::from_str(&text).unwrap(),
                 Message::Close(frame) => panic!("closed: {frame:?}"),
+                _ => {}
+            }
+        }
+    }
+
+    /// The code with which the gateway closes the socket, without another message before.
+    pub(crate) async fn closed(&mut self) -> u16 {
+        loop {
+            let next = tokio::time::timeout(PATIENCE, self.0.next()).await.expect("an end in time");
+            match next.expect("the socket is open").expect("the socket is sound") {
+                Message::Close(frame) => return frame.expect("a code").code.into(),
+                Message::Text(text) => panic!("one more message: {text}"),
                 _ => {}
             }
         }
