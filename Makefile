@@ -11,6 +11,9 @@ WEB_SOURCES := $(shell find web/src) $(wildcard web/*.html web/*.json web/vite.c
 WEB_INSTALLED := web/node_modules/.installed
 WEB_BUILT := web/dist/index.html
 
+# A tool of others that makes operations up; with its own Python packages, each of a known version.
+SCHEMATHESIS := $(TARGET)/schemathesis
+
 .PHONY: help
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +49,11 @@ lint: ## Check formats, types and lints; run no test
 
 $(WEB_INSTALLED): web/package.json web/package-lock.json
 	cd web && npm ci --no-audit --no-fund
+	@touch $@
+
+$(SCHEMATHESIS)/.installed: tests/schemathesis/requirements.txt
+	python3 -m venv --clear $(SCHEMATHESIS)
+	$(SCHEMATHESIS)/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement $<
 	@touch $@
 
 $(WEB_BUILT): $(WEB_INSTALLED) $(WEB_SOURCES)

@@ -35,6 +35,11 @@ web() {
     npm --prefix web run --silent "$@"
 }
 
+schemathesis() {
+    make --no-print-directory "$target/schemathesis/.installed" CARGO_TARGET_DIR="$target" &&
+        python3 tests/schemathesis/run.py "$binary" "$target/schemathesis/bin/schemathesis"
+}
+
 browser() {
     HELIOGRAPH_BIN=$binary npm --prefix web run --silent e2e
 }
@@ -46,12 +51,14 @@ if [[ $what == all ]]; then
     section "web: tests" web test
     section "web: build" make --no-print-directory web
 fi
+section "keys" scripts/check-keys.sh
 section "rust: format" cargo fmt --check
 section "rust: lints" cargo clippy --all-targets --locked -- -D warnings
 if [[ $what == all ]]; then
     section "rust: tests" cargo test --locked
     section "rust: binary" cargo build --locked
     section "docker" scripts/check-docker.sh "$binary"
+    section "schemathesis" schemathesis
     section "browser" browser
 fi
 
