@@ -2,56 +2,18 @@
 
 use std::{
     collections::BTreeMap,
-    io::{BufRead, BufReader},
     path::Path,
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Output},
     time::{Duration, Instant},
 };
 
 use heliograph::sandbox::{self, Sandbox};
 use serde_json::{Value, json};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_heliograph");
+use crate::world::process::{BINARY, Running, command};
+
 const SECRET: &str = "webhook-secret-of-a-process";
 const KEY: &str = "key-of-a-process-0001";
-
-fn command(place: &Path, settings: &BTreeMap<&str, String>) -> Command {
-    let mut command = Command::new(BINARY);
-    command.current_dir(place).env_clear();
-    command.envs(settings.iter().map(|(key, value)| (format!("HELIOGRAPH_{key}"), value)));
-    command
-}
-
-/// A process that is killed when the test ends.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Running {
-    /// Starts and reads standard output until a line holds an address behind `mark`.
-    fn start(mut command: Command, mark: &str) -> (Self, String, String) {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let running = Self(child);
-        let mut said = String::new();
-        for line in lines.by_ref() {
-            said.push_str(&line.unwrap());
-            said.push('\n');
-            if let Some(at) = said.find(mark) {
-                let address = said[at + mark.len()..].split_whitespace().next().unwrap().to_owned();
-                // Whoever reads no further must not block the process.
-                std::thread::spawn(move || lines.for_each(drop));
-                return (running, address, said);
-            }
-        }
-        panic!("it ended without saying {mark:?}: {said}");
-    }
-}
 
 fn gateway(sandbox: &Sandbox) -> BTreeMap<&'static str, String> {
     BTreeMap::from([
@@ -104,7 +66,7 @@ async fn what_was_acknowledged_is_announced_once_though_the_process_is_killed_ag
     let mut acknowledged = Vec::new();
     for round in 0..4 {
         let mut serve = command(place.path(), &settings);
-        let (running, base, _) = Running::start(tap(serve.arg("serve")), "listens on ");
+        let (running, base, _) = Running::start(serve.arg("serve"), "listens on ");
         let (http, url) = (&http, &base);
         let deliver = |number: usize| async move {
             let job = format!("j{round}-{number}");
@@ -142,20 +104,11 @@ async fn what_was_acknowledged_is_announced_once_though_the_process_is_killed_ag
     assert!(acknowledged.len() >= 60, "the last round was in peace");
 }
 
-fn tap(command: &mut Command) -> Command {
-    let mut tapped = Command::new(command.get_program());
-    tapped.args(command.get_args()).current_dir(command.get_current_dir().unwrap()).env_clear();
-    for (key, value) in command.get_envs() {
-        tapped.env(key, value.unwrap());
-    }
-    tapped
-}
-
 #[tokio::test]
 async fn serve_ends_in_good_order_when_it_is_asked_to() {
     let (sandbox, place) = (sandbox().await, tempfile::tempdir().unwrap());
     let mut serve = command(place.path(), &gateway(&sandbox));
-    let (mut running, base, said) = Running::start(tap(serve.arg("serve")), "listens on ");
+    let (mut running, base, said) = Running::start(serve.arg("serve"), "listens on ");
     assert!(base.starts_with("http://127.0.0.1:") && !base.ends_with(":0"), "{said}");
     let pid = running.0.id().to_string();
     assert!(Command::new("kill").arg(&pid).status().unwrap().success());
@@ -182,7 +135,7 @@ fn the_demo_says_where_it_is_and_what_to_paste() {
     std::fs::write(place.path().join("heliograph.toml"), heliograph::config::DEFAULTS).unwrap();
     let begun = Instant::now();
     let mut demo = command(place.path(), &settings);
-    let (running, _, said) = Running::start(tap(demo.arg("demo")), "Ctrl-C ");
+    let (running, _, said) = Running::start(demo.arg("demo"), "Ctrl-C ");
     assert!(begun.elapsed() < Duration::from_secs(5), "it took {:?}", begun.elapsed());
     let curl: String =
         said.lines().skip_while(|line| !line.contains("curl")).take(2).collect::<Vec<_>>().join("\n");

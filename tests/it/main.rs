@@ -13,6 +13,7 @@ mod resilience;
 mod schema;
 mod subscription;
 mod summary;
+mod threats;
 mod tidy;
 mod tokens;
 mod webhook;

@@ -2,6 +2,7 @@
 
 mod answer;
 pub(crate) mod issuer;
+pub(crate) mod process;
 mod subscriber;
 
 use std::{future::Future, sync::Arc, time::Duration};

@@ -1,0 +1,61 @@
+//! The binary, as a process of its own.
+
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_heliograph");
+
+/// The binary in that folder, with these settings and no others.
+pub(crate) fn command<K: AsRef<str>>(place: &Path, settings: &BTreeMap<K, String>) -> Command {
+    let mut command = Command::new(BINARY);
+    command.current_dir(place).env_clear();
+    command.envs(settings.iter().map(|(key, value)| (format!("HELIOGRAPH_{}", key.as_ref()), value)));
+    command
+}
+
+/// A process that is killed when the test ends.
+pub(crate) struct Running(pub(crate) Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Running {
+    /// Starts and reads standard output until a line holds an address behind `mark`.
+    pub(crate) fn start(command: &mut Command, mark: &str) -> (Self, String, String) {
+        Self::start_logging(command, mark, Stdio::null())
+    }
+
+    /// The same with its log, which is on standard error.
+    pub(crate) fn start_logging(command: &mut Command, mark: &str, log: Stdio) -> (Self, String, String) {
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let running = Self(child);
+        let mut said = String::new();
+        for line in lines.by_ref() {
+            said.push_str(&line.unwrap());
+            said.push('\n');
+            if let Some(at) = said.find(mark) {
+                let address = said[at + mark.len()..].split_whitespace().next().unwrap().to_owned();
+                // Whoever reads no further must not block the process.
+                std::thread::spawn(move || lines.for_each(drop));
+                return (running, address, said);
+            }
+        }
+        panic!("it ended without saying {mark:?}: {said}");
+    }
+
+    /// Asks it to end, as an operator does, and waits until it has.
+    pub(crate) fn stop(mut self) {
+        let pid = self.0.id().to_string();
+        assert!(Command::new("kill").arg(&pid).status().unwrap().success());
+        assert!(self.0.wait().unwrap().success());
+    }
+}
