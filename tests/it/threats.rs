@@ -5,3 +5,4 @@
 //! library's own tests.
 
 mod secrets;
+mod tenants;

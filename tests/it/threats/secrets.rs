@@ -21,6 +21,7 @@ use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
+use heliograph::clock::Clock;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::AbortHandle};
 
@@ -327,7 +328,7 @@ async fn all_that_comes_out(format: &str) -> (Vec<(String, Vec<u8>)>, String) {
     let aurora = Aurora::start().await;
     let signer = Signer::ed("key-1");
     let issuer = Issuer::start(&[&signer]).await;
-    let in_an_hour = jiff::Timestamp::now().as_second() + 3600;
+    let in_an_hour = Clock::system().now().as_second() + 3600;
     let token = signer.token(&json!({
         "iss": ISSUER, "aud": AUDIENCE, "sub": "donald@duckburg.example", "exp": in_an_hour,
         "aurora_tenants": "*", "scope": "read write",
@@ -442,7 +443,7 @@ async fn nobody_writes_lines_into_the_log() {
         let mut serve = command(place.path(), &settings(&aurora, &issuer, format));
         let file = Stdio::from(File::create(&log).unwrap());
         let (running, base, _) = Running::start_logging(serve.arg("serve"), "listens on ", file);
-        let http = reqwest::Client::new();
+        let http = reqwest::Client::builder().build().unwrap();
         let forged = "x\r\n2026-01-01T00:00:00Z  INFO forged-line \u{1b}[31m\u{85}\u{2028}{\"level\":\"INFO\",\"message\":\"forged-line\"}";
         let encoded = percent(forged);
         let long = "y".repeat(3000);

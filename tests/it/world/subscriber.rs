@@ -84,6 +84,28 @@ impl Subscriber {
         }
     }
 
+    /// Everything that is said of a query or mutation until it ends.
+    pub(crate) async fn until_ended(&mut self) -> String {
+        self.until(&["complete", "error"]).await
+    }
+
+    /// Everything that has been said by the time that a ping is answered.
+    pub(crate) async fn until_now(&mut self) -> String {
+        self.send(json!({ "type": "ping" })).await;
+        self.until(&["pong"]).await
+    }
+
+    async fn until(&mut self, last: &[&str]) -> String {
+        let mut said = String::new();
+        loop {
+            let message = self.message().await;
+            said += &message.to_string();
+            if last.iter().any(|it| message["type"] == *it) {
+                return said;
+            }
+        }
+    }
+
     /// The next event of the given field.
     pub(crate) async fn next(&mut self, field: &str) -> Value {
         let message = self.message().await;
