@@ -19,6 +19,7 @@ pub mod loader;
 mod merge;
 pub mod node;
 pub mod persisted;
+pub mod place;
 mod prepared;
 pub mod project;
 pub mod rules;
@@ -37,6 +38,7 @@ pub use engine::{Answer, Call, Engine, Kind, Operation, Refused};
 pub use error::{Code, Failure};
 pub use limit::{Introspection, Limits};
 pub use persisted::Persisted;
+pub use place::Place;
 
 /// A nullable field that can fail. The engine takes down the *parent* of a `Result<Option<T>>` that fails; of this, only
 /// the field itself becomes null.

@@ -48,6 +48,9 @@ pub struct Config {
     pub document_tokens: usize,
     /// Operations of one request. With one, batches are refused.
     pub batch: usize,
+    /// How long a subscription over HTTP may be silent before it gives a sign of life. Proxies commonly give up on a
+    /// connection that is silent for longer than half a minute.
+    pub keep_alive: Duration,
     /// What one WebSocket may cost.
     pub socket: websocket::Limits,
 }
@@ -61,6 +64,7 @@ impl Default for Config {
             document_bytes: 16 * 1024,
             document_tokens: 1000,
             batch: 1,
+            keep_alive: Duration::from_secs(12),
             socket: websocket::Limits::default(),
         }
     }

@@ -177,6 +177,7 @@ pub(super) fn edges(config: &Config) -> anyhow::Result<http::Config> {
         document_bytes: limits.document_bytes,
         document_tokens: limits.document_tokens,
         batch: limits.batch,
+        keep_alive: limits.keep_alive_interval,
         socket: websocket::Limits {
             operations: limits.socket_operations,
             backlog: limits.subscriber_backlog,

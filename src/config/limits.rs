@@ -59,6 +59,8 @@ pub struct Limits {
     pub init_timeout: Duration,
     /// Between two pings on a WebSocket; two unanswered ones close it.
     pub ping_interval: Duration,
+    /// Between two signs of life on a subscription over HTTP.
+    pub keep_alive_interval: Duration,
     /// For one write to a client.
     pub write_timeout: Duration,
 }
@@ -96,14 +98,7 @@ impl Limits {
         let body_bytes = section.required("body_bytes", size());
         let document_bytes = section.required("document_bytes", size());
         let documents = documents(&mut section);
-        let introspection = section.required(
-            "introspection",
-            parse::one_of(&[
-                ("read", Introspection::Read),
-                ("admin", Introspection::Admin),
-                ("off", Introspection::Off),
-            ]),
-        );
+        let introspection = introspection(&mut section);
         let mut count = |name, range| section.required(name, parse::count(range, TOO_SMALL));
         let document_tokens = count("document_tokens", 50..=100_000);
         let batch = count("batch", 1..=50);
@@ -124,6 +119,7 @@ impl Limits {
         let idle_timeout = timeout("idle_timeout");
         let init_timeout = timeout("init_timeout");
         let ping_interval = timeout("ping_interval");
+        let keep_alive_interval = timeout("keep_alive_interval");
         let write_timeout = timeout("write_timeout");
 
         let (body_bytes, document_bytes) = (body_bytes?, document_bytes?);
@@ -155,9 +151,15 @@ impl Limits {
             idle_timeout: idle_timeout?,
             init_timeout: init_timeout?,
             ping_interval: ping_interval?,
+            keep_alive_interval: keep_alive_interval?,
             write_timeout: write_timeout?,
         })
     }
+}
+
+fn introspection(section: &mut Section<'_, '_>) -> Result<Introspection, Reported> {
+    let words = [("read", Introspection::Read), ("admin", Introspection::Admin), ("off", Introspection::Off)];
+    section.required("introspection", parse::one_of(&words))
 }
 
 fn documents(section: &mut Section<'_, '_>) -> Result<(Documents, Option<PathBuf>), Reported> {

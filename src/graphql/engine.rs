@@ -18,6 +18,7 @@ use super::{
     error::{Code, Failure},
     limit::{Introspection, Limits},
     persisted::Persisted,
+    place::Place,
     prepared::{Documents, Plan, Prepared},
     rules::{Inputs, one_root_field},
     types::Types,
@@ -67,6 +68,7 @@ pub struct Operation {
     variables: Variables,
     explain: bool,
     kind: Kind,
+    after: Option<String>,
 }
 
 impl Operation {
@@ -74,6 +76,12 @@ impl Operation {
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// Goes on behind the event of this cursor, whatever the arguments say. Only a subscription can.
+    #[must_use]
+    pub fn resumed(self, after: Option<String>) -> Self {
+        Self { after, ..self }
     }
 }
 
@@ -84,6 +92,8 @@ pub struct Answer {
     pub executed: bool,
     /// Data, errors and extensions.
     pub response: Response,
+    /// Of an event, its place in their order, whether or not the document asks for it.
+    pub cursor: Option<String>,
 }
 
 /// Why a request does not run: never empty, and every error has a code.
@@ -121,7 +131,7 @@ impl Answer {
     /// The answer to a request that was refused before anything ran.
     #[must_use]
     pub fn refused(why: impl Into<Refused>) -> Self {
-        Self { executed: false, response: Response::from_errors(why.into().0) }
+        Self { executed: false, response: Response::from_errors(why.into().0), cursor: None }
     }
 
     /// The answer as JSON: `errors` before `data`, and no `data` where nothing ran.
@@ -215,7 +225,7 @@ where
             one_root_field(&document)?;
         }
         self.persisted.keep(text);
-        Ok(Operation { document, variables, explain, kind })
+        Ok(Operation { document, variables, explain, kind, after: None })
     }
 
     /// Chooses the operation, and sees whether the viewer may ask for that much of it.
@@ -264,11 +274,13 @@ where
     ) -> impl Stream<Item = Answer> + Send + 'static + use<Q, M, S> {
         let refused = may(&viewer, operation.kind).err();
         let request_id = request_id.to_owned();
+        let place = Arc::new(Place::new(operation.after.clone()));
         let begin = match refused {
             Some(failure) => futures_util::stream::once(async { Answer::refused(failure) }).boxed(),
             None => {
                 let (request, _asked) = self.request(operation, viewer);
-                self.schema.execute_stream(request).map(finish).boxed()
+                let responses = self.schema.execute_stream(request.data(Arc::clone(&place)));
+                responses.map(move |it| Answer { cursor: place.take(), ..finish(it) }).boxed()
             }
         };
         AssertUnwindSafe(begin).catch_unwind().map(move |item| {
@@ -350,7 +362,7 @@ fn finish(mut response: Response) -> Answer {
     }
     give_codes(&mut response.errors, Code::BadUserInput);
     cap(&mut response.errors, MOST_ERRORS);
-    Answer { executed, response }
+    Answer { executed, response, cursor: None }
 }
 
 fn give_codes(errors: &mut [ServerError], code: Code) {

@@ -16,6 +16,7 @@ use super::{
     connection::{self, PageInfo},
     context::{Reach, not_found},
     error::{self, Code, Failure},
+    place::Place,
     scalar::Cursor,
 };
 use crate::{
@@ -47,7 +48,7 @@ impl EventQuery {
     ) -> async_graphql::Result<EventConnection> {
         let tenant = ctx.asked().tenant(tenant_id.as_ref())?;
         let first = connection::page_size(first, ctx.parts().page_size)?;
-        let at = after.map(Cursor).map(|it| open(ctx, &tenant, &it)).transpose()?;
+        let at = after.map(|it| open(ctx, &tenant, &it, "after")).transpose()?;
         let filter = Filter { kinds: kinds(types), ..Filter::default() };
         let slice = ctx
             .parts()
@@ -117,20 +118,30 @@ fn follow(
     after: Option<Cursor>,
 ) -> Result<impl Stream<Item = async_graphql::Result<Announced>> + use<>, Failure> {
     let parts = ctx.asked().parts_arc();
-    let after = after.map(|cursor| open(ctx, &tenant, &cursor)).transpose()?;
+    let place = Arc::clone(ctx.data_unchecked::<Arc<Place>>());
+    let after = match (place.after(), after) {
+        (Some(seen), _) => Some(open(ctx, &tenant, seen, "Last-Event-ID")?),
+        (None, Some(Cursor(argument))) => Some(open(ctx, &tenant, &argument, "after")?),
+        (None, None) => None,
+    };
     let events = parts.feed.follow(tenant.clone(), filter, after);
     let events = events.map_err(|full| Failure::new(Code::RateLimited, full.to_string()))?;
     Ok(events.map(move |event| match event {
-        Ok(event) => Ok(Announced::new(&parts.cursors, event)),
+        Ok(event) => {
+            let announced = Announced::new(&parts.cursors, event);
+            place.reach(&announced.cursor);
+            Ok(announced)
+        }
         Err(error) => Err(error::journal(&parts.cursors, &tenant, &error).into()),
     }))
 }
 
-fn open(ctx: &Context<'_>, tenant: &TenantId, cursor: &Cursor) -> Result<Seq, Failure> {
+/// Reads a cursor that a caller gave by some name.
+fn open(ctx: &Context<'_>, tenant: &TenantId, cursor: &str, name: &str) -> Result<Seq, Failure> {
     ctx.parts()
         .cursors
-        .open(tenant, &cursor.0)
-        .map_err(|_| Failure::new(Code::BadUserInput, "after is no cursor of this tenant's events"))
+        .open(tenant, cursor)
+        .map_err(|_| Failure::new(Code::BadUserInput, format!("{name} is no cursor of this tenant's events")))
 }
 
 fn refused(ctx: &Context<'_>, tenant: &TenantId, error: &journal::Error) -> Failure {

@@ -1,4 +1,5 @@
-//! `/graphql`: GraphQL over HTTP by POST and GET, server-sent events, and the door to WebSockets.
+//! `/graphql`: GraphQL over HTTP by POST and GET, server-sent events, multipart subscriptions, and the door to
+//! WebSockets.
 //!
 //! Invariants: nothing is read from a caller without a credential; only `application/json` is read at all, so that
 //! no form on a foreign page can run anything; a GET changes nothing; what is refused is refused in GraphQL's own
@@ -6,15 +7,18 @@
 
 mod accept;
 mod events;
+mod live;
 pub(super) mod params;
+mod parts;
 pub(super) mod reply;
+pub(super) mod stream;
 mod tokens;
 
 use axum::{body::Body, extract::Request, response::Response};
 use bytes::{Bytes, BytesMut};
 use futures_util::future::join_all;
 use http::{
-    HeaderMap, HeaderValue, Method, StatusCode,
+    HeaderMap, HeaderValue, Method, StatusCode, Version,
     header::{
         ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, IF_NONE_MATCH, LOCATION, ORIGIN,
         UPGRADE,
@@ -23,7 +27,9 @@ use http::{
 use http_body_util::BodyExt;
 
 use self::{
-    accept::Readable,
+    accept::{Manner, Readable},
+    events::Events,
+    parts::Parts,
     reply::{Media, Refusal},
 };
 use super::{
@@ -91,11 +97,15 @@ async fn operate(
 ) -> Result<Response, Refusal> {
     let viewer = &admission.viewer;
     let Exchange { state, id, mut request } = exchange;
-    let seat = request.extensions_mut().remove::<Seat>();
+    // Of a connection with one stream only: on others, streams that are read in time go on.
+    let alone = request.version() != Version::HTTP_2;
+    let seat = request.extensions_mut().remove::<Seat>().filter(|_| alone);
+    let last_event_id = events::last_event_id(request.headers());
     let explain = explains(request.headers());
     let known = (*request.method() != Method::POST).then(|| known(request.headers()));
     let mut call = match read(request, &state.config).await? {
         Asked::One(call) => call,
+        Asked::Several(_) if readable.manner(Kind::Query).is_none() => return Err(Refusal::not_acceptable()),
         Asked::Several(calls) => {
             let running = calls.into_iter().map(|call| one_of_several(&state, call, explain, viewer, &id));
             return Ok(reply::answers(media, &join_all(running).await));
@@ -107,14 +117,21 @@ async fn operate(
         Ok(operation) => operation,
         Err(refused) => return Ok(reply::answer(media, &Answer::refused(refused))),
     };
-    let by_events = readable.by_events(operation.kind());
-    match operation.kind() {
-        Kind::Mutation if known.is_some() => return Err(Refusal::mutation_by_get()),
-        Kind::Subscription if !by_events => return Err(Refusal::subscription()),
-        Kind::Query | Kind::Mutation | Kind::Subscription => {}
+    let kind = operation.kind();
+    if kind == Kind::Mutation && known.is_some() {
+        return Err(Refusal::mutation_by_get());
     }
-    if by_events {
-        return Ok(events::stream(&state, &id, admission, operation, seat));
+    match readable.manner(kind) {
+        Some(Manner::Once) => {}
+        Some(Manner::Events) => {
+            let operation = operation.resumed(last_event_id);
+            return Ok(live::respond::<Events>(&state, &id, admission, operation, seat).await);
+        }
+        Some(Manner::Parts) => {
+            return Ok(live::respond::<Parts>(&state, &id, admission, operation, seat).await);
+        }
+        None if kind == Kind::Subscription => return Err(Refusal::subscription()),
+        None => return Err(Refusal::not_acceptable()),
     }
     let answer = execute(&state, operation, viewer.clone(), &id).await;
     Ok(match known {

@@ -90,7 +90,9 @@ pub(super) const PREFLIGHT: [(HeaderName, HeaderValue); 3] = [
     (ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD, POST, OPTIONS")),
     (
         ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static("authorization, content-type, x-request-id, x-heliograph-explain"),
+        HeaderValue::from_static(
+            "authorization, content-type, last-event-id, x-request-id, x-heliograph-explain",
+        ),
     ),
     // Ten minutes: a change of the list is felt soon, and a page does not ask twice per request.
     (ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600")),

@@ -5,5 +5,6 @@ mod deliveries;
 mod events;
 mod graphql;
 mod pages;
+mod parts;
 mod sockets;
 mod world;

@@ -11,6 +11,7 @@ mod project;
 mod relay;
 mod resilience;
 mod schema;
+mod streams;
 mod subscription;
 mod summary;
 mod threats;

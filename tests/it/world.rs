@@ -2,6 +2,7 @@
 
 mod answer;
 pub(crate) mod issuer;
+mod listener;
 pub(crate) mod process;
 mod subscriber;
 
@@ -18,6 +19,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use answer::Answer;
+pub(crate) use listener::{Listener, Reader};
 pub(crate) use subscriber::Subscriber;
 
 /// The tenant that most tests live in, and another.
@@ -87,6 +89,11 @@ impl World {
         self.gateway = Gateway::start(&self.settings, self.clock.clone()).await;
     }
 
+    /// Stops the gateway.
+    pub(crate) async fn stop(&mut self) {
+        self.gateway.stop().await;
+    }
+
     /// Where the gateway is.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.gateway.base)
@@ -118,6 +125,19 @@ impl World {
         let request = self.http.post(self.url("/graphql")).bearer_auth(key);
         let body = json!({ "query": query, "variables": variables });
         Answer::of(request.header("x-heliograph-explain", "1").json(&body).send().await.unwrap()).await
+    }
+
+    /// A request by POST of the first tenant.
+    pub(crate) fn by_post(&self, query: &str, variables: Value) -> reqwest::RequestBuilder {
+        let body = json!({ "query": query, "variables": variables });
+        self.http.post(self.url("/graphql")).bearer_auth(KEY).json(&body)
+    }
+
+    /// The same by GET.
+    pub(crate) fn by_get(&self, query: &str, variables: &Value) -> reqwest::RequestBuilder {
+        let parameters = [("query", query.to_owned()), ("variables", variables.to_string())];
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+        self.http.get(self.url(&format!("/graphql?{query}"))).bearer_auth(KEY)
     }
 
     /// Makes a project through the gateway and gives Aurora's id of it.

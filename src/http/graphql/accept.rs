@@ -26,11 +26,23 @@ impl Media {
     }
 }
 
+/// How an operation is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::http) enum Manner {
+    /// By one answer.
+    Once,
+    /// By events.
+    Events,
+    /// By the parts of a body.
+    Parts,
+}
+
 /// What the caller can read, each with how much it likes it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::http) struct Readable {
     answer: Option<(Liking, Media)>,
     events: Option<Liking>,
+    parts: Option<Liking>,
     page: Option<Liking>,
 }
 
@@ -44,7 +56,7 @@ impl Readable {
         let mut given = false;
         for value in headers.get_all(ACCEPT) {
             let Ok(text) = value.to_str() else { continue };
-            for range in text.split(',').map(str::trim).filter(|it| !it.is_empty()) {
+            for range in split(text, ',').filter(|it| !it.is_empty()) {
                 given = true;
                 readable.add(range);
             }
@@ -55,27 +67,36 @@ impl Readable {
         readable
     }
 
-    /// The type of an answer. Of one that is only told by events, the type of what is refused before they begin.
+    /// The type of an answer. Of one that can only be told bit by bit, the type of what is refused before it begins.
     pub(in crate::http) fn media(&self) -> Option<Media> {
-        let of_refusal = self.events.map(|_| Media::GraphqlResponse);
+        let of_refusal = self.events.or(self.parts).map(|_| Media::GraphqlResponse);
         self.answer.map(|(_, media)| media).or(of_refusal)
     }
 
     /// Whether this is a browser's address bar: nothing else that is written here is liked better than a page.
     pub(in crate::http) fn prefers_page(&self) -> bool {
-        self.page.is_some() && self.page > self.events && self.page > self.answer.map(|(liking, _)| liking)
+        let others = self.events.max(self.parts);
+        self.page.is_some() && self.page > others && self.page > self.answer.map(|(liking, _)| liking)
     }
 
-    /// Whether to answer by events. A subscription can be answered in no other way; anything else only where the caller
-    /// likes that better: many clients list all they can read, and expect an answer where one is enough.
-    pub(in crate::http) fn by_events(&self, kind: Kind) -> bool {
+    /// How an operation is answered; not at all, where the caller reads nothing that would do.
+    ///
+    /// A subscription has to be told bit by bit, if it can be by events: their reader resumes by itself. Anything else is
+    /// told by events only where the caller likes that better: many clients list all that they can read, and expect an
+    /// answer where one is enough.
+    pub(in crate::http) fn manner(&self, kind: Kind) -> Option<Manner> {
         let quality = |liking: Option<Liking>| liking.map(|(quality, _)| quality);
-        let preferred = quality(self.events) > quality(self.answer.map(|(liking, _)| liking));
-        self.events.is_some() && (kind == Kind::Subscription || preferred)
+        let (events, parts) = (quality(self.events), quality(self.parts));
+        if kind == Kind::Subscription {
+            let by_parts = parts > events;
+            return events.max(parts).map(|_| if by_parts { Manner::Parts } else { Manner::Events });
+        }
+        let once = quality(self.answer.map(|(liking, _)| liking));
+        events.max(once).map(|_| if events > once { Manner::Events } else { Manner::Once })
     }
 
     fn add(&mut self, range: &str) {
-        let Some((quality, name)) = read(range) else { return };
+        let Some(Range { name, quality, parts }) = Range::read(range) else { return };
         let is = |other: &str| name.eq_ignore_ascii_case(other);
         let mut answer = |rank, media| {
             let liking = (quality, rank);
@@ -92,27 +113,51 @@ impl Readable {
             answer(0, Media::Json);
         } else if is("text/event-stream") {
             self.events = self.events.max(Some((quality, 4)));
+        } else if is("multipart/mixed") && parts {
+            self.parts = self.parts.max(Some((quality, 4)));
         } else if is("text/html") {
             self.page = self.page.max(Some((quality, 2)));
         }
     }
 }
 
-/// One range: its quality in thousandths, and its name; nothing where it asks for what is never written.
-fn read(range: &str) -> Option<(u16, &str)> {
-    let mut parts = range.split(';').map(str::trim);
-    let name = parts.next()?;
-    let mut quality = 1000;
-    for parameter in parts {
-        let (key, value) = parameter.split_once('=')?;
-        let (key, value) = (key.trim_end(), value.trim_start().trim_matches('"'));
-        if key.eq_ignore_ascii_case("q") {
-            quality = thousandths(value)?;
-        } else if key.eq_ignore_ascii_case("charset") && !value.eq_ignore_ascii_case("utf-8") {
-            return None;
+/// One range of media types.
+struct Range<'a> {
+    name: &'a str,
+    /// In thousandths.
+    quality: u16,
+    /// Whether it asks for the parts of a subscription. Without that word, `multipart/mixed` asks for other things.
+    parts: bool,
+}
+
+impl<'a> Range<'a> {
+    /// Nothing where it asks for what is never written.
+    fn read(range: &'a str) -> Option<Self> {
+        let mut pieces = split(range, ';');
+        let mut read = Self { name: pieces.next()?, quality: 1000, parts: false };
+        for parameter in pieces {
+            let (key, value) = parameter.split_once('=')?;
+            let (key, value) = (key.trim_end(), value.trim_start().trim_matches('"'));
+            if key.eq_ignore_ascii_case("q") {
+                read.quality = thousandths(value)?;
+            } else if key.eq_ignore_ascii_case("charset") && !value.eq_ignore_ascii_case("utf-8") {
+                return None;
+            } else if key.eq_ignore_ascii_case("subscriptionspec") {
+                read.parts = value == "1.0";
+            }
         }
+        (read.quality > 0).then_some(read)
     }
-    (quality > 0).then_some((quality, name))
+}
+
+/// The trimmed pieces between separators, but for those that stand in quotes.
+fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let mut quoted = false;
+    let pieces = text.split(move |it| {
+        quoted ^= it == '"';
+        it == separator && !quoted
+    });
+    pieces.map(str::trim)
 }
 
 fn thousandths(quality: &str) -> Option<u16> {
@@ -179,24 +224,58 @@ mod tests {
 
     #[test]
     fn events_are_for_subscriptions_and_for_whoever_likes_them_better() {
+        let (once, events) = (Some(Manner::Once), Some(Manner::Events));
         for (accept, query, subscription) in [
-            ("text/event-stream", true, true),
-            ("text/event-stream, */*;q=0.5", true, true),
-            ("text/event-stream, application/json", false, true),
-            ("application/graphql-response+json, application/json, text/event-stream", false, true),
-            ("text/event-stream;q=0.1, application/json", false, true),
-            ("application/json", false, false),
-            ("*/*", false, false),
+            ("text/event-stream", events, events),
+            ("text/event-stream, */*;q=0.5", events, events),
+            ("text/event-stream, application/json", once, events),
+            ("application/graphql-response+json, application/json, text/event-stream", once, events),
+            ("text/event-stream;q=0.1, application/json", once, events),
+            ("application/json", once, None),
+            ("*/*", once, None),
         ] {
-            assert_eq!(of(accept).by_events(Kind::Query), query, "{accept}");
-            assert_eq!(of(accept).by_events(Kind::Subscription), subscription, "{accept}");
+            assert_eq!(of(accept).manner(Kind::Query), query, "{accept}");
+            assert_eq!(of(accept).manner(Kind::Subscription), subscription, "{accept}");
         }
+    }
+
+    #[test]
+    fn parts_are_for_subscriptions_only_and_for_whoever_names_their_version() {
+        let (once, parts) = (Some(Manner::Once), Some(Manner::Parts));
+        for (accept, query, subscription) in [
+            (r#"multipart/mixed;boundary="graphql";subscriptionSpec=1.0,application/json"#, once, parts),
+            ("multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json;q=0.9", once, parts),
+            ("multipart/mixed;subscriptionSpec=1.0, application/json", once, parts),
+            (r#"Multipart/Mixed; SUBSCRIPTIONSPEC = "1.0" ; Boundary=graphql"#, None, parts),
+            (r#"multipart/mixed;boundary="a,b;c";subscriptionSpec="1.0""#, None, parts),
+            ("multipart/mixed;subscriptionSpec=1.0;q=0.5, */*", once, parts),
+            (
+                "multipart/mixed;subscriptionSpec=1.0;q=0.5, text/event-stream;q=0.4",
+                Some(Manner::Events),
+                parts,
+            ),
+            (
+                "multipart/mixed;subscriptionSpec=1.0, text/event-stream",
+                Some(Manner::Events),
+                Some(Manner::Events),
+            ),
+            ("multipart/mixed;subscriptionSpec=1.0;q=0, application/json", once, None),
+            ("multipart/mixed;subscriptionSpec=2.0, application/json", once, None),
+            ("multipart/mixed;deferSpec=20220824, application/json", once, None),
+        ] {
+            assert_eq!(of(accept).manner(Kind::Query), query, "{accept}");
+            assert_eq!(of(accept).manner(Kind::Mutation), query, "{accept}");
+            assert_eq!(of(accept).manner(Kind::Subscription), subscription, "{accept}");
+        }
+        assert_eq!(media("multipart/mixed;subscriptionSpec=1.0, application/json"), JSON);
+        assert_eq!(media("multipart/mixed;subscriptionSpec=1.0"), GRAPHQL, "what is refused");
     }
 
     #[test]
     fn what_cannot_be_written_is_not_promised() {
         for accept in [
             "multipart/mixed",
+            "multipart/mixed;subscriptionSpec=2.0",
             "text/plain",
             "text/html",
             "application/json;q=0",

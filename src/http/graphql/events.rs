@@ -1,115 +1,111 @@
 //! Answers as server-sent events: GraphQL over SSE, in its distinct connections mode.
 //!
-//! Invariants: what waits for the reader is bounded; a reader that takes nothing for too long is hung up on, and a
-//! stop ends the stream, whereupon clients come again. Not here: requests whose form is wrong. They are refused with
-//! a status, before any stream begins.
+//! Invariants: an event that has a place in the order of events says it as its `id`, with which a reader comes again;
+//! only what is over says `complete`, so that after anything else readers do come again. Not here: when there is
+//! something to say.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
-
-use axum::{body::Body, response::Response};
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
-use http::{
-    HeaderName, HeaderValue,
-    header::{CONTENT_TYPE, VARY},
-};
-use tokio::{select, sync::mpsc, time};
-use tokio_util::task::AbortOnDropHandle;
+use http::HeaderMap;
 
-use super::{counter, outcome};
-use crate::{
-    graphql::{Answer, Operation},
-    http::{Admission, RequestId, State, server::Seat},
-    telemetry::metrics::{Held, Outcome},
-};
+use super::{live::Framing, stream::End};
+use crate::graphql::Answer;
 
-/// Between two signs of life. Proxies commonly give up on a connection that is silent for longer than half a minute.
-const BEAT: Duration = Duration::from_secs(12);
+/// GraphQL over SSE.
+pub(super) struct Events;
 
-/// A comment, which readers pass over.
-const SIGN_OF_LIFE: Bytes = Bytes::from_static(b":\n\n");
+const COMMENT: &[u8] = b":\n\n";
 
-const COMPLETE: Bytes = Bytes::from_static(b"event: complete\ndata:\n\n");
+const COMPLETE: &[u8] = b"event: complete\ndata:\n\n";
 
-/// Begins an operation, and answers with the stream of what comes of it.
-pub(super) fn stream(
-    state: &Arc<State>,
-    id: &RequestId,
-    admission: Admission,
-    operation: Operation,
-    seat: Option<Seat>,
-) -> Response {
-    let (say, said) = mpsc::channel(state.config.socket.backlog);
-    let feed = feed(Arc::clone(state), id.clone(), admission, operation, Say { say, seat });
-    let task = AbortOnDropHandle::new(tokio::spawn(feed));
-    let events = stream::unfold((said, task), |(mut said, task)| async move {
-        let event: Bytes = said.recv().await?;
-        Some((Ok::<_, Infallible>(event), (said, task)))
-    });
-    let mut response = Response::new(Body::from_stream(events));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
-    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
-    headers.insert(VARY, HeaderValue::from_static("accept, authorization, origin"));
-    response
-}
+impl Framing for Events {
+    const MEDIA: &'static str = "text/event-stream; charset=utf-8";
+    const OPENING: &'static [u8] = COMMENT;
 
-async fn feed(state: Arc<State>, id: RequestId, admission: Admission, operation: Operation, mut say: Say) {
-    let _running = Held::raise(&state.metrics.operations_running);
-    let counter = counter(&state, operation.kind());
-    let limits = &state.config.socket;
-    let life = time::sleep_until(admission.ends(limits.life));
-    let mut answers = state.doorway.answers(operation, admission.viewer, id.as_str());
-    let mut ended = Outcome::Ok;
-    tokio::pin!(life);
-    loop {
-        let event = select! {
-            biased;
-            // First, so that nothing is told to a credential that has ended.
-            () = &mut life => return counter.count(ended),
-            () = state.shutdown.cancelled() => return counter.count(ended),
-            answer = answers.next() => match answer {
-                Some(answer) => {
-                    ended = outcome(&answer);
-                    next(&answer)
-                }
-                None => break,
-            },
-            () = time::sleep(BEAT) => SIGN_OF_LIFE,
-        };
-        if !say.event(event, limits.write_timeout).await {
-            return counter.count(ended);
+    fn sign_of_life() -> Bytes {
+        Bytes::from_static(COMMENT)
+    }
+
+    fn answer(answer: &Answer) -> Bytes {
+        next(answer).into()
+    }
+
+    fn end(end: &End) -> Option<Bytes> {
+        match end {
+            End::Completed => Some(Bytes::from_static(COMPLETE)),
+            End::Refused(answer) => Some([next(answer).as_slice(), COMPLETE].concat().into()),
+            End::Expired | End::Restarting => None,
         }
     }
-    counter.count(ended);
-    // Whoever has left needs no goodbye.
-    let _left = say.event(COMPLETE, limits.write_timeout).await;
 }
 
 /// One answer. JSON as it is written here holds no line break, so one line of data holds it all.
-fn next(answer: &Answer) -> Bytes {
-    let mut event = b"event: next\ndata: ".to_vec();
+fn next(answer: &Answer) -> Vec<u8> {
+    let mut event = b"event: next\n".to_vec();
+    if let Some(id) = answer.cursor.as_deref().filter(|it| is_line(it)) {
+        event.extend_from_slice(b"id: ");
+        event.extend_from_slice(id.as_bytes());
+        event.push(b'\n');
+    }
+    event.extend_from_slice(b"data: ");
     event.extend_from_slice(&answer.to_json());
     event.extend_from_slice(b"\n\n");
-    event.into()
+    event
 }
 
-struct Say {
-    say: mpsc::Sender<Bytes>,
-    seat: Option<Seat>,
+/// Whether readers would take it for an id: one with a line break would be another field, one with a NUL is passed over.
+fn is_line(id: &str) -> bool {
+    !id.is_empty() && !id.bytes().any(|it| matches!(it, b'\n' | b'\r' | 0))
 }
 
-impl Say {
-    /// False when nobody reads any more.
-    async fn event(&mut self, event: Bytes, patience: Duration) -> bool {
-        match time::timeout(patience, self.say.send(event)).await {
-            Ok(sent) => sent.is_ok(),
-            Err(_too_slow) => {
-                if let Some(seat) = &self.seat {
-                    seat.hang_up();
-                }
-                false
-            }
+/// The id of the last event that the reader has seen, where it says so. Several are joined, as any header's values are,
+/// and then no cursor: what cannot be told must not be guessed.
+pub(super) fn last_event_id(headers: &HeaderMap) -> Option<String> {
+    let values = headers.get_all("last-event-id").iter();
+    let values: Vec<_> = values.map(|it| String::from_utf8_lossy(it.as_bytes())).collect();
+    let id = values.join(", ");
+    (!id.is_empty()).then_some(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::Response;
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn answer(cursor: Option<&str>) -> Answer {
+        let response = Response::new(async_graphql::Value::Null);
+        Answer { executed: true, response, cursor: cursor.map(ToOwned::to_owned) }
+    }
+
+    fn written(cursor: Option<&str>) -> String {
+        String::from_utf8(next(&answer(cursor))).unwrap()
+    }
+
+    #[test]
+    fn an_id_is_one_line_or_is_left_out() {
+        assert_eq!(written(Some("AQx-_")), "event: next\nid: AQx-_\ndata: {\"data\":null}\n\n");
+        let without = "event: next\ndata: {\"data\":null}\n\n";
+        for cursor in [None, Some(""), Some("a\nb"), Some("a\rb"), Some("a\0b")] {
+            assert_eq!(written(cursor), without, "{cursor:?}");
         }
+    }
+
+    #[test]
+    fn a_reader_that_is_sent_on_is_not_told_that_it_is_over() {
+        assert_eq!(Events::end(&End::Completed).as_deref(), Some(COMPLETE));
+        assert!(Events::end(&End::Restarting).is_none() && Events::end(&End::Expired).is_none());
+    }
+
+    #[test]
+    fn an_empty_id_is_none_and_two_are_no_cursor() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(last_event_id(&headers), None);
+        headers.append("last-event-id", HeaderValue::from_static(""));
+        assert_eq!(last_event_id(&headers), None);
+        headers.insert("last-event-id", HeaderValue::from_static("a"));
+        assert_eq!(last_event_id(&headers).as_deref(), Some("a"));
+        headers.append("last-event-id", HeaderValue::from_static("b"));
+        assert_eq!(last_event_id(&headers).as_deref(), Some("a, b"));
     }
 }

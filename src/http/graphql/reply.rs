@@ -67,13 +67,14 @@ impl Refusal {
 
     pub(in crate::http) fn subscription() -> Self {
         let message = "a subscription needs a connection that stays: open a WebSocket with the subprotocol \
-                       graphql-transport-ws, or accept text/event-stream";
+                       graphql-transport-ws, or accept text/event-stream or \
+                       multipart/mixed;subscriptionSpec=1.0";
         Self::input(StatusCode::BAD_REQUEST, message)
     }
 
     pub(in crate::http) fn not_acceptable() -> Self {
-        let message = "answers are written as application/graphql-response+json, application/json or text/event-stream: \
-             accept one of them";
+        let message = "answers are written as application/graphql-response+json, application/json or text/event-stream, \
+             and those of subscriptions as multipart/mixed;subscriptionSpec=1.0 too: accept one of them";
         Self::input(StatusCode::NOT_ACCEPTABLE, message)
     }
 

@@ -18,11 +18,50 @@ async fn each_answer_is_an_event_and_the_last_event_says_that_it_is() {
     assert_eq!(reply.header("content-type"), "text/event-stream; charset=utf-8");
     assert_eq!(
         reply.text,
-        "event: next\ndata: {\"data\":{\"count\":0}}\n\nevent: next\ndata: {\"data\":{\"count\":1}}\n\n\
+        ":\n\nevent: next\ndata: {\"data\":{\"count\":0}}\n\nevent: next\ndata: {\"data\":{\"count\":1}}\n\n\
          event: complete\ndata:\n\n"
     );
     let query = listen(&world, "{ name }").await;
-    assert_eq!(query.text, "event: next\ndata: {\"data\":{\"name\":\"crm\"}}\n\nevent: complete\ndata:\n\n");
+    assert_eq!(
+        query.text,
+        ":\n\nevent: next\ndata: {\"data\":{\"name\":\"crm\"}}\n\nevent: complete\ndata:\n\n"
+    );
+}
+
+#[tokio::test]
+async fn each_event_says_its_place_and_a_reader_that_names_one_goes_on_behind_it() {
+    let world = World::start().await;
+    let from = |id: Option<&'static str>| {
+        let path = "/graphql?query=subscription%7Bplaced(until:3)%7D";
+        let request = world.request("GET", path).header("accept", "text/event-stream");
+        Reply::to(id.into_iter().fold(request, |request, id| request.header("last-event-id", id)))
+    };
+    let event = |at: u8| format!("event: next\nid: c{at}\ndata: {{\"data\":{{\"placed\":{at}}}}}\n\n");
+    let end = "event: complete\ndata:\n\n";
+    assert_eq!(from(None).await.text, format!(":\n\n{}{}{}{end}", event(0), event(1), event(2)));
+    assert_eq!(from(Some("")).await.text, from(None).await.text);
+    assert_eq!(from(Some("c0")).await.text, format!(":\n\n{}{}{end}", event(1), event(2)));
+}
+
+#[tokio::test]
+async fn a_quiet_stream_says_from_the_first_moment_on_that_it_is_there() {
+    let world = World::with(
+        Config { keep_alive: Duration::from_millis(20), ..Config::default() },
+        server::Limits::default(),
+    )
+    .await;
+    let body = r#"{"query":"subscription { silence }"}"#;
+    let request = world.request("POST", "/graphql").header("content-type", "application/json");
+    let mut response = request.header("accept", "text/event-stream").body(body).send().await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(response.chunk().await.unwrap().unwrap(), ":\n\n");
+    }
+    world.shutdown.cancel();
+    let mut rest = Vec::new();
+    while let Some(chunk) = response.chunk().await.unwrap() {
+        rest.extend_from_slice(&chunk);
+    }
+    assert!(!String::from_utf8(rest).unwrap().contains("complete"), "it is not over: readers come again");
 }
 
 #[tokio::test]

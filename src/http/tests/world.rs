@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::Clock,
     domain::{Scope, Viewer, viewer::Tenants},
-    graphql::{Doorway, engine::Engine},
+    graphql::{Doorway, Place, engine::Engine},
     http::{
         self, ApiKey, Config, Credentials, Origin, Rate, Server, Site, State,
         page::Demo,
@@ -107,6 +107,14 @@ pub(super) struct Subscriptions;
 impl Subscriptions {
     async fn count(&self, until: i32) -> impl Stream<Item = i32> {
         stream::iter(0..until)
+    }
+
+    /// Counts like `count`, each number in its place in an order.
+    async fn placed(&self, ctx: &Context<'_>, until: i32) -> impl Stream<Item = i32> + use<> {
+        let place = Arc::clone(ctx.data_unchecked::<Arc<Place>>());
+        let seen = place.after().and_then(|it| it.strip_prefix('c')?.parse().ok());
+        stream::iter(seen.map_or(0, |it: i32| it + 1)..until)
+            .inspect(move |it| place.reach(&format!("c{it}")))
     }
 
     /// Says nothing, for ever.

@@ -3,9 +3,8 @@
 //! Invariant: it never has more answers waiting than its backlog; where that is full it waits itself, and whoever
 //! feeds it notices. Not here: the order in which operations may speak.
 
-use std::sync::Arc;
+use std::{future::pending, sync::Arc};
 
-use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
 use super::{
@@ -17,9 +16,11 @@ use crate::{
     graphql::{Answer, Call},
     http::{
         RequestId, State,
-        graphql::{counter, outcome, prepare},
+        graphql::{
+            prepare,
+            stream::{End, Said, Stream},
+        },
     },
-    telemetry::metrics::{Held, Outcome},
 };
 
 /// Runs an operation and says what comes of it.
@@ -32,7 +33,6 @@ pub(super) async fn run(
     call: Call,
     say: mpsc::Sender<Piece>,
 ) {
-    let _running = Held::raise(&state.metrics.operations_running);
     let operation = match prepare(&state, call, &viewer) {
         Ok(operation) => operation,
         Err(refused) => {
@@ -42,20 +42,22 @@ pub(super) async fn run(
             return;
         }
     };
-    let counter = counter(&state, operation.kind());
-    let mut answers = state.doorway.answers(operation, viewer, request_id.as_str());
-    let mut ended = Outcome::Ok;
-    while let Some(answer) = answers.next().await {
-        ended = outcome(&answer);
-        if !answer.executed {
-            counter.count(ended);
-            let _closed = say.send(Piece::End(message::error(dialect, &id, &answer))).await;
-            return;
+    let mut stream = Stream::begin(&state, &request_id, viewer, operation, None).await;
+    let last = loop {
+        match stream.next().await {
+            Said::Answer(answer) => {
+                if say.send(Piece::Answer(message::next(dialect, &id, &answer))).await.is_err() {
+                    return;
+                }
+            }
+            Said::End(End::Completed) => break message::complete(&id),
+            Said::End(End::Refused(answer)) => break message::error(dialect, &id, &answer),
+            // What else ends it is the socket's affair, which closes with a code then; and it pings by itself.
+            Said::End(End::Expired | End::Restarting) => return pending().await,
+            Said::Silence => {}
         }
-        if say.send(Piece::Answer(message::next(dialect, &id, &answer))).await.is_err() {
-            break;
-        }
-    }
-    counter.count(ended);
-    let _closed = say.send(Piece::End(message::complete(&id))).await;
+    };
+    // What it held is free before its reader has the last word.
+    drop(stream);
+    let _closed = say.send(Piece::End(last)).await;
 }

@@ -1,0 +1,138 @@
+//! One operation as a stream: what it answers, in order, and why it says no more. Every transport is fed from here.
+//!
+//! Invariants: an operation has begun when [`Stream::begin`] returns, so that its reader, once told so, misses nothing;
+//! nothing is said to a credential that has ended; an operation that ended is counted once. Not here: bytes, and how
+//! long a reader may take.
+
+use std::{pin::Pin, sync::Arc, task::Poll, time::Duration};
+
+use futures_util::{StreamExt, stream::BoxStream};
+use tokio::{
+    select,
+    time::{self, Instant, Sleep},
+};
+
+use super::{counter, outcome};
+use crate::{
+    domain::Viewer,
+    graphql::{Answer, Kind, Operation},
+    http::{RequestId, State},
+    telemetry::metrics::{Held, Outcome},
+};
+
+/// What comes of an operation, piece by piece.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is an answer nearly always, and gone at the next turn of a loop"
+)]
+pub(in crate::http) enum Said {
+    /// One answer.
+    Answer(Answer),
+    /// Nothing, for so long that the reader may wonder.
+    Silence,
+    /// The last of it.
+    End(End),
+}
+
+/// Why an operation says no more.
+#[derive(Debug)]
+pub(in crate::http) enum End {
+    /// It said all it had to say.
+    Completed,
+    /// It was refused, or broke off.
+    Refused(Box<Answer>),
+    /// The credential has to be shown anew.
+    Expired,
+    /// The gateway restarts.
+    Restarting,
+}
+
+/// How long a stream lasts that has a connection for itself. On a socket, all of this is the socket's.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::http) struct Span {
+    /// To this moment at the longest.
+    pub(in crate::http) until: Instant,
+    /// How long it may be silent.
+    pub(in crate::http) silence: Duration,
+}
+
+/// An operation that runs.
+pub(in crate::http) struct Stream {
+    state: Arc<State>,
+    kind: Kind,
+    answers: BoxStream<'static, Answer>,
+    /// What was there at the first look, if anything was.
+    first: Option<Option<Answer>>,
+    timers: Option<Timers>,
+    /// How the last answer counts.
+    last: Option<Outcome>,
+    _running: Held,
+}
+
+struct Timers {
+    life: Pin<Box<Sleep>>,
+    silence: Duration,
+}
+
+impl Stream {
+    /// Begins an operation. It is looked at once, and not waited for: a subscription has its place in the order of events
+    /// by then.
+    pub(in crate::http) async fn begin(
+        state: &Arc<State>,
+        id: &RequestId,
+        viewer: Viewer,
+        operation: Operation,
+        span: Option<Span>,
+    ) -> Self {
+        let running = Held::raise(&state.metrics.operations_running);
+        let kind = operation.kind();
+        let mut answers = state.doorway.answers(operation, viewer, id.as_str());
+        let look = std::future::poll_fn(|context| {
+            Poll::Ready(match answers.poll_next_unpin(context) {
+                Poll::Ready(answer) => Some(answer),
+                Poll::Pending => None,
+            })
+        });
+        let first = look.await;
+        let timers =
+            span.map(|it| Timers { life: Box::pin(time::sleep_until(it.until)), silence: it.silence });
+        Self { state: Arc::clone(state), kind, answers, first, timers, last: None, _running: running }
+    }
+
+    /// What comes next. Nothing comes after the end.
+    pub(in crate::http) async fn next(&mut self) -> Said {
+        let answer = match &mut self.timers {
+            None => next(&mut self.first, &mut self.answers).await,
+            Some(timers) => select! {
+                biased;
+                // First, so that nothing is told to a credential that has ended.
+                () = &mut timers.life => return Said::End(End::Expired),
+                () = self.state.shutdown.cancelled() => return Said::End(End::Restarting),
+                answer = next(&mut self.first, &mut self.answers) => answer,
+                () = time::sleep(timers.silence) => return Said::Silence,
+            },
+        };
+        let Some(answer) = answer else { return Said::End(End::Completed) };
+        self.last = Some(outcome(&answer));
+        if answer.executed { Said::Answer(answer) } else { Said::End(End::Refused(answer.into())) }
+    }
+}
+
+async fn next(first: &mut Option<Option<Answer>>, rest: &mut BoxStream<'static, Answer>) -> Option<Answer> {
+    match first.take() {
+        Some(answer) => answer,
+        None => rest.next().await,
+    }
+}
+
+impl Drop for Stream {
+    /// However it ended, and whoever ended it. What was given up before it answered has no outcome, but a subscription
+    /// may well end without one.
+    fn drop(&mut self) {
+        let quiet = (self.kind == Kind::Subscription).then_some(Outcome::Ok);
+        if let Some(ended) = self.last.or(quiet) {
+            counter(&self.state, self.kind).count(ended);
+        }
+    }
+}
