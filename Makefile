@@ -10,6 +10,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 WEB_SOURCES := $(shell find web/src) $(wildcard web/*.html web/*.json web/vite.config.ts)
 WEB_INSTALLED := web/node_modules/.installed
 WEB_BUILT := web/dist/index.html
+CLIENTS_INSTALLED := tests/clients/node_modules/.installed
 
 # A tool of others that makes operations up; with its own Python packages, each of a known version.
 SCHEMATHESIS := $(TARGET)/schemathesis
@@ -49,6 +50,10 @@ lint: ## Check formats, types and lints; run no test
 
 $(WEB_INSTALLED): web/package.json web/package-lock.json
 	cd web && npm ci --no-audit --no-fund
+	@touch $@
+
+$(CLIENTS_INSTALLED): tests/clients/package.json tests/clients/package-lock.json
+	cd tests/clients && npm ci --no-audit --no-fund
 	@touch $@
 
 $(SCHEMATHESIS)/.installed: tests/schemathesis/requirements.txt

@@ -44,6 +44,10 @@ browser() {
     HELIOGRAPH_BIN=$binary npm --prefix web run --silent e2e
 }
 
+clients() {
+    HELIOGRAPH_BIN=$binary npm --prefix tests/clients run --silent "$@"
+}
+
 section "web: packages" make --no-print-directory web/node_modules/.installed
 section "web: format" web format:check
 section "web: types" web typecheck
@@ -57,6 +61,12 @@ section "rust: lints" cargo clippy --all-targets --locked -- -D warnings
 if [[ $what == all ]]; then
     section "rust: tests" cargo test --locked
     section "rust: binary" cargo build --locked
+fi
+section "clients: packages" make --no-print-directory tests/clients/node_modules/.installed
+section "clients: format" clients format:check
+section "clients: types" clients typecheck
+if [[ $what == all ]]; then
+    section "clients: tests" clients test
     section "docker" scripts/check-docker.sh "$binary"
     section "schemathesis" schemathesis
     section "browser" browser
