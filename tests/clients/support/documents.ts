@@ -1,0 +1,288 @@
+/**
+ * Documents on both sides of each rule of the specification. Which side a document is on is not said
+ * here: the reference implementation decides that.
+ */
+
+export interface Sample {
+  readonly rule: string;
+  readonly document: string;
+  readonly variables?: Readonly<Record<string, unknown>>;
+}
+
+const project = (argument: string) => `{ project(projectId: ${argument}) { name } }`;
+const events = (argument: string) => `{ events(first: ${argument}) { nodes { id } } }`;
+const size = (unit: string) => `{ designSummary(designId: "d") { systemSizeStc(unit: ${unit}) } }`;
+const create = (input: string) => `mutation { createProject(input: ${input}) { replayed } }`;
+const PLACE = '{ propertyAddress: "434 Brannan St, San Francisco, CA 94107" }';
+
+const DOCUMENTS: Readonly<Record<string, readonly string[]>> = {
+  Syntax: [
+    "{ viewer { name } }",
+    "",
+    "# nothing",
+    "{",
+    "{ }",
+    "{ viewer { } }",
+    "{ viewer { name } } }",
+    "query { viewer { name }",
+    "{ viewer(){ name } }",
+    "query () { viewer { name } }",
+    "{ viewer, { , name , } , }",
+    "\uFEFF{ viewer { name } }",
+    "{ viewer { name \u0007 } }",
+    '{ project(projectId: "a\nb") { name } }',
+    '{ project(projectId: """a\nb""") { name } }',
+    '{ project(projectId: "\\u{1F600}") { name } }',
+    '{ project(projectId: "\\q") { name } }',
+    "{ project(projectId: 'a') { name } }",
+    events("01"),
+    events("1.0e"),
+    events("1a"),
+    events("-0"),
+    events("+1"),
+    "fragment on on Query { viewer { name } } { ...on }",
+    "{ ... on Query { viewer { name } } }",
+    "{ ... { viewer { name } } }",
+    "query query { viewer { name } }",
+    "{ query: viewer { name } }",
+    "query Q($a: Int = $b) { viewer { name } }",
+    "{ viewer { name @skip(if: true) @skip(if: false) } }",
+    "subscription { designCompleted { cursor } }",
+  ],
+  "Executable definitions": [
+    "{ viewer { name } } type T { a: Int }",
+    "type T { a: Int }",
+    "{ viewer { name } } extend type Query { a: Int }",
+    "schema { query: Query } { viewer { name } }",
+  ],
+  "Operation names and lone anonymous operations": [
+    "query A { viewer { name } } query A { viewer { name } }",
+    "query A { viewer { name } } { viewer { name } }",
+    "{ viewer { name } } { viewer { name } }",
+    "{ viewer { name } } fragment F on Query { viewer { name } }",
+  ],
+  "Single root field of subscriptions": [
+    "subscription { designCompleted { cursor } events { id } }",
+    "subscription { a: designCompleted { cursor } b: designCompleted { cursor } }",
+    "subscription { __typename }",
+    "subscription { ...F } fragment F on Subscription { designCompleted { cursor } events { id } }",
+    "subscription { ...F } fragment F on Subscription { designCompleted { cursor } }",
+    "subscription { designCompleted { cursor } designCompleted { designId } }",
+  ],
+  "Fields exist": [
+    "{ nothing }",
+    "{ viewer { nothing } }",
+    "{ __typename }",
+    "{ viewer { __typename name } }",
+    "{ __schema { queryType { name } } }",
+    '{ __type(name: "Query") { name } }',
+    "{ viewer { __schema { queryType { name } } } }",
+    "mutation { __schema { queryType { name } } }",
+    "mutation { __typename }",
+    "{ node(id: 1) { id } }",
+    "{ node(id: 1) { name } }",
+    "{ node(id: 1) { ... on Project { name } } }",
+    "mutation { viewer { name } }",
+  ],
+  "Fields can merge": [
+    "{ a: viewer { name } a: viewer { scopes } }",
+    "{ viewer { a: name a: scopes } }",
+    '{ a: project(projectId: "1") { name } a: project(projectId: "2") { name } }',
+    '{ a: project(projectId: "1") { name } a: design(designId: "1") { name } }',
+    '{ project(projectId: "1") { name } project(projectId: "1") { status } }',
+    "{ node(id: 1) { ... on Project { x: name } ... on Design { x: name } } }",
+    "{ node(id: 1) { ... on Project { x: name } ... on Design { x: createdAt } } }",
+    "{ node(id: 1) { ... on Project { x: name } ... on Design { x: tenantId } } }",
+    "{ node(id: 1) { ... on Project { x: designs { x: name } } ... on Design { x: project { x: name } } } }",
+    "{ ...A ...B } fragment A on Query { a: viewer { name } } fragment B on Query { a: tenant { id } }",
+    size("WATT").replace("systemSizeStc", "a: systemSizeStc(unit: KILOWATT) a: systemSizeStc"),
+  ],
+  "Leaf fields have no selections, others have": [
+    "{ viewer }",
+    "{ viewer { name { x } } }",
+    "{ viewer { scopes { x } } }",
+    "{ events { nodes } }",
+    "{ viewer { ... on Viewer { name } } }",
+  ],
+  Arguments: [
+    project("1"),
+    "{ project { name } }",
+    '{ project(projectId: "1", projectId: "1") { name } }',
+    '{ project(projectId: "1", nothing: 1) { name } }',
+    "{ viewer(a: 1) { name } }",
+    project("null"),
+    "{ viewer { name @skip } }",
+    "{ viewer { name @skip(if: true, unless: false) } }",
+    "{ viewer { name @include(if: null) } }",
+  ],
+  Fragments: [
+    "{ ...F } fragment F on Query { viewer { name } } fragment F on Query { viewer { name } }",
+    "{ ...F }",
+    "{ viewer { name } } fragment F on Query { viewer { name } }",
+    "{ ...F } fragment F on Nothing { a }",
+    "{ ...F } fragment F on PowerUnit { a }",
+    "{ ...F } fragment F on CoordinatesInput { latitude }",
+    "{ ... on Nothing { a } }",
+    "{ ...A } fragment A on Query { ...B } fragment B on Query { ...A }",
+    "{ ...A } fragment A on Query { viewer { name } ...A }",
+    "{ viewer { ...F } } fragment F on Query { viewer { name } }",
+    "{ viewer { ... on Query { viewer { name } } } }",
+    "{ node(id: 1) { ... on Viewer { name } } }",
+    "{ node(id: 1) { ... on Event { cursor } } }",
+    "{ events { nodes { ... on Node { id } ... on DesignCompletedEvent { designId } } } }",
+    "{ events { nodes { ... on Project { name } } } }",
+  ],
+  Directives: [
+    "{ viewer { name @nothing } }",
+    "query @skip(if: true) { viewer { name } }",
+    "{ ...F @include(if: true) } fragment F on Query { viewer { name } }",
+    "{ ...F } fragment F on Query @include(if: true) { viewer { name } }",
+    "{ ... @skip(if: true) { viewer { name } } viewer { scopes } }",
+    "{ viewer @deprecated { name } }",
+    "query ($a: Boolean! @skip(if: true)) { viewer { name @skip(if: $a) } }",
+    "{ viewer { name @include(if: true) @skip(if: false) } }",
+  ],
+  "Values are of the right type": [
+    ...["1", "1.5", '"1"', "true", "null", "ONE", "[1]", "{}", "2147483648"].map(events),
+    ...["1", "1.5", '"1"', "true", "ONE", "[1]", '["1"]', "{}"].map(project),
+    ...["WATT", "watt", "HORSEPOWER", '"WATT"', "1", "null", "[WATT]", "true"].map(size),
+    ...[
+      "{}",
+      "null",
+      "1",
+      '"text"',
+      "[]",
+      `{ location: ${PLACE} }`,
+      `{ location: ${PLACE}, name: 1 }`,
+    ].map(create),
+    create(`{ location: ${PLACE}, nothing: 1 }`),
+    create(`{ location: ${PLACE}, name: "a", name: "b" }`),
+    create(`{ location: ${PLACE}, name: null }`),
+    create(`{ location: ${PLACE}, projectType: RESIDENTIAL }`),
+    create(`{ location: ${PLACE}, projectType: "RESIDENTIAL" }`),
+    create(`{ location: ${PLACE}, projectType: VILLA }`),
+    create(`{ location: ${PLACE}, tags: "one" }`),
+    create(`{ location: ${PLACE}, tags: ["one", null] }`),
+    create(`{ location: ${PLACE}, tags: [1] }`),
+    create(`{ location: ${PLACE}, tags: [["one"]] }`),
+    create("{ location: { coordinates: { latitude: 1, longitude: 1.5 } } }"),
+    create('{ location: { coordinates: { latitude: "1", longitude: 1.5 } } }'),
+    create("{ location: { coordinates: { latitude: 1 } } }"),
+    create("{ location: { coordinates: { latitude: true, longitude: 1.5 } } }"),
+    '{ viewer { name @skip(if: "true") } }',
+    "{ viewer { name @skip(if: 1) } }",
+    "{ nodes(ids: 1) { id } }",
+    "{ nodes(ids: [1, null]) { id } }",
+    "{ nodes(ids: []) { id } }",
+    "{ events(types: PROJECT_CREATED) { nodes { id } } }",
+    '{ events(types: ["PROJECT_CREATED"]) { nodes { id } } }',
+  ],
+  Variables: [
+    "query ($a: Int, $a: Int) { events(first: $a) { nodes { id } } }",
+    "query ($a: Project) { events(first: $a) { nodes { id } } }",
+    "query ($a: Nothing) { events(first: $a) { nodes { id } } }",
+    "query ($a: Int) { viewer { name } }",
+    "{ events(first: $a) { nodes { id } } }",
+    "query A { ...F } query B($a: Int) { ...F } fragment F on Query { events(first: $a) { nodes { id } } }",
+    "query ($a: Int) { ...F } fragment F on Query { events(first: $a) { nodes { id } } }",
+    'query ($a: Int = "1") { events(first: $a) { nodes { id } } }',
+    "query ($a: Int! = 1) { events(first: $a) { nodes { id } } }",
+    "query ($a: Int! = null) { events(first: $a) { nodes { id } } }",
+    'query ($a: PowerUnit = "WATT") { designSummary(designId: 1) { systemSizeStc(unit: $a) } }',
+    "query ($a: PowerUnit = WATT) { designSummary(designId: 1) { systemSizeStc(unit: $a) } }",
+    "query ($a: PowerUnit) { designSummary(designId: 1) { systemSizeStc(unit: $a) } }",
+    "query ($a: String) { events(first: $a) { nodes { id } } }",
+    "query ($a: [Int]) { events(first: $a) { nodes { id } } }",
+    "query ($a: ID) { project(projectId: $a) { name } }",
+    "query ($a: ID = 1) { project(projectId: $a) { name } }",
+    "query ($a: String!) { project(projectId: $a) { name } }",
+    "query ($a: ID!) { nodes(ids: [$a]) { id } }",
+    "query ($a: ID) { nodes(ids: [$a]) { id } }",
+    "query ($a: ID!) { nodes(ids: $a) { id } }",
+    "query ($a: Boolean) { viewer { name @skip(if: $a) } }",
+    "query ($a: Boolean = true) { viewer { name @skip(if: $a) scopes } }",
+    "query ($a: String) { tenant(tenantId: $a) { id } }",
+  ],
+};
+
+const WITH_VARIABLES: readonly (readonly [
+  type: string,
+  use: string,
+  values: readonly unknown[],
+])[] = [
+  [
+    "Int",
+    "events(first: $a) { nodes { id } }",
+    [1, 1.5, "1", true, null, [1], {}, -(2 ** 31) - 1, undefined],
+  ],
+  ["ID!", "project(projectId: $a) { name }", ["1", 1, 1.5, true, null, ["1"], {}, undefined]],
+  [
+    "PowerUnit!",
+    "designSummary(designId: 1) { systemSizeStc(unit: $a) }",
+    ["WATT", "watt", "HORSEPOWER", 1, null, ["WATT"], true, undefined],
+  ],
+  [
+    "Boolean!",
+    "viewer { name @skip(if: $a) scopes }",
+    [true, "true", 1, 0, null, [true], undefined],
+  ],
+  [
+    "String!",
+    "projectByExternalProviderId(externalProviderId: $a) { name }",
+    ["a", 1, true, null, ["a"], {}],
+  ],
+  [
+    "[ID!]!",
+    "nodes(ids: $a) { id }",
+    [["1"], [1], "1", 1, [], [null], null, [["1"]], [{}], undefined],
+  ],
+  [
+    "[EventType!]",
+    "events(types: $a) { nodes { id } }",
+    [["OTHER"], "OTHER", ["NONE"], "NONE", [null], null, 1],
+  ],
+];
+
+const INPUTS: readonly unknown[] = [
+  { location: { propertyAddress: "434 Brannan St, San Francisco, CA 94107" } },
+  { location: { propertyAddress: 434 } },
+  { location: { coordinates: { latitude: 1, longitude: 2.5 } } },
+  { location: { coordinates: { latitude: "1", longitude: 2.5 } } },
+  { location: { coordinates: { latitude: 1, longitude: null } } },
+  { location: { coordinates: { latitude: 1 } } },
+  { location: { coordinates: { latitude: 1, longitude: 1, altitude: 1 } } },
+  { location: { coordinates: [{ latitude: 1, longitude: 1 }] } },
+  { location: {}, tags: "one" },
+  { location: {}, tags: ["one", 2] },
+  { location: {}, projectType: "RESIDENTIAL" },
+  { location: {}, projectType: "residential" },
+  { location: {}, customer: {} },
+  { location: {}, customer: { firstName: ["A"] } },
+  { location: {}, customer: [] },
+  { location: null },
+  { colour: "red", location: {} },
+  {},
+  [],
+  "text",
+  null,
+];
+
+function given(rule: string, document: string, value: unknown): Sample {
+  return { rule, document, variables: value === undefined ? {} : { a: value } };
+}
+
+export const SAMPLES: readonly Sample[] = [
+  ...Object.entries(DOCUMENTS).flatMap(([rule, documents]) =>
+    documents.map((document) => ({ rule, document })),
+  ),
+  ...WITH_VARIABLES.flatMap(([type, use, values]) =>
+    values.map((value) => given(`A variable of ${type}`, `query ($a: ${type}) { ${use} }`, value)),
+  ),
+  ...INPUTS.map((value) =>
+    given(
+      "A variable of an input object",
+      "mutation ($a: CreateProjectInput!) { createProject(input: $a) { replayed } }",
+      value,
+    ),
+  ),
+];
