@@ -14,6 +14,7 @@ pub mod engine;
 pub mod error;
 pub mod event;
 pub mod global_id;
+mod judge;
 mod limit;
 pub mod loader;
 mod merge;

@@ -125,7 +125,7 @@ impl From<Failure> for Refused {
 const MOST_ERRORS: usize = 100;
 
 /// Errors of a request that was refused: nobody mends more at a time, and a document of nonsense has hundreds.
-const MOST_REFUSALS: usize = 20;
+pub(super) const MOST_REFUSALS: usize = 20;
 
 impl Answer {
     /// The answer to a request that was refused before anything ran.
@@ -218,7 +218,6 @@ where
         let text = self.persisted.text(query, id)?;
         let prepared = self.documents.get(text.as_str(), &self.types)?;
         let plan = self.judge(&prepared, operation_name.as_deref(), &variables, viewer)?;
-        self.documents.judge_variables(&prepared, &variables)?;
         let document = prepared.merged(plan, &variables, &self.types)?;
         let kind = plan.kind();
         if kind == Kind::Subscription {

@@ -6,19 +6,17 @@
 use std::sync::Arc;
 
 use async_graphql::{
-    Name, ObjectType, Pos, Positioned, Request, Schema, SchemaBuilder, ServerError, SubscriptionType,
-    ValidationResult, Variables,
-    extensions::{Extension, ExtensionContext, ExtensionFactory, NextValidation},
+    Name, ObjectType, Pos, Positioned, SchemaBuilder, ServerError, SubscriptionType, Variables,
     parser::{
         parse_query,
-        types::{DocumentOperations, ExecutableDocument, OperationDefinition, Selection, SelectionSet},
+        types::{DocumentOperations, ExecutableDocument, OperationDefinition},
     },
 };
-use futures_util::FutureExt;
 
 use super::{
     engine::{Kind, Refused},
     error::{Code, Failure},
+    judge::Judge,
     limit::{self, Measured},
     merge::merge,
     types::Types,
@@ -35,8 +33,6 @@ const BYTES_PER_BYTE: usize = 24;
 pub(super) struct Prepared {
     document: ExecutableDocument,
     plans: Vec<Plan>,
-    /// Whether lists or objects in it hold variables: of those, validation sees nothing without the values.
-    mixes_variables: bool,
 }
 
 /// One operation of a document.
@@ -104,7 +100,7 @@ impl Plan {
 /// The documents that are known, and the judge of those that are not.
 pub(super) struct Documents<Q, M, S> {
     known: moka::sync::Cache<Box<str>, Arc<Prepared>>,
-    judge: Schema<Q, M, S>,
+    judge: Judge<Q, M, S>,
 }
 
 impl<Q, M, S> Documents<Q, M, S>
@@ -119,7 +115,7 @@ where
             .weigher(|text, _| u32::try_from(text.len().saturating_mul(BYTES_PER_BYTE)).unwrap_or(u32::MAX))
             .max_capacity(MOST_BYTES)
             .build();
-        Self { known, judge: schema.extension(OnlyValidate).finish() }
+        Self { known, judge: Judge::new(schema) }
     }
 
     /// What is known of a document, worked out now if it is new.
@@ -132,55 +128,12 @@ where
         }
         let document = parse_query(text).map_err(|error| syntax(&ServerError::from(error)))?;
         limit::check_fragments(&document)?;
-        self.validate(&document, &Variables::default())?;
+        self.judge.hear(text, &document)?;
         let plans = operations(&document).map(|(name, operation)| plan(&document, name, operation, types));
         let plans = plans.collect::<Result<_, _>>()?;
-        let mixes_variables = mixes_variables(&document);
-        let prepared = Arc::new(Prepared { plans, document, mixes_variables });
+        let prepared = Arc::new(Prepared { plans, document });
         self.known.insert(text.into(), Arc::clone(&prepared));
         Ok(prepared)
-    }
-
-    /// Judges what can be judged only together with the variables, which are of their types.
-    ///
-    /// # Errors
-    /// When an object or a list that holds variables is not what its argument takes.
-    pub(super) fn judge_variables(&self, prepared: &Prepared, variables: &Variables) -> Result<(), Refused> {
-        if !prepared.mixes_variables {
-            return Ok(());
-        }
-        self.validate(&prepared.document, variables)
-    }
-
-    fn validate(&self, document: &ExecutableDocument, variables: &Variables) -> Result<(), Refused> {
-        let mut request = Request::new("").variables(variables.clone());
-        request.set_parsed_query(document.clone());
-        match self.judge.execute(request).now_or_never() {
-            Some(response) if response.errors.is_empty() => Ok(()),
-            Some(response) => Err(Refused::invalid(response.errors)),
-            // Nothing waits in there: validation is all that runs.
-            None => Err(Failure::new(Code::Internal, "the document could not be judged").into()),
-        }
-    }
-}
-
-/// Ends every request where its validation ends: without an error when it is valid.
-struct OnlyValidate;
-
-impl ExtensionFactory for OnlyValidate {
-    fn create(&self) -> Arc<dyn Extension> {
-        Arc::new(Self)
-    }
-}
-
-#[async_trait::async_trait]
-impl Extension for OnlyValidate {
-    async fn validation(
-        &self,
-        ctx: &ExtensionContext<'_>,
-        next: NextValidation<'_>,
-    ) -> Result<ValidationResult, Vec<ServerError>> {
-        Err(next.run(ctx).await.err().unwrap_or_default())
     }
 }
 
@@ -208,28 +161,6 @@ fn operations(
     };
     let several = several.into_iter().flatten().map(|(name, operation)| (Some(name), operation));
     single.into_iter().map(|operation| (None, operation)).chain(several)
-}
-
-/// Whether a variable stands inside a list or an object.
-fn mixes_variables(document: &ExecutableDocument) -> bool {
-    let fragments = document.fragments.values().map(|it| &it.node.selection_set.node);
-    operations(document)
-        .map(|(_, operation)| &operation.node.selection_set.node)
-        .chain(fragments)
-        .any(mixes_within)
-}
-
-fn mixes_within(set: &SelectionSet) -> bool {
-    set.items.iter().any(|item| match &item.node {
-        Selection::Field(field) => {
-            let mixed = field.node.arguments.iter().any(|(_, value)| {
-                value.node.clone().into_const().is_none() && !value.node.to_string().starts_with('$')
-            });
-            mixed || mixes_within(&field.node.selection_set.node)
-        }
-        Selection::InlineFragment(inline) => mixes_within(&inline.node.selection_set.node),
-        Selection::FragmentSpread(_) => false,
-    })
 }
 
 fn syntax(error: &ServerError) -> Failure {

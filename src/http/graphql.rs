@@ -81,7 +81,7 @@ async fn respond(exchange: Exchange, page: Page) -> Served {
         return reply::refuse(media, Refusal::unauthenticated()).into();
     };
     let viewer = admission.viewer.clone();
-    let response = match operate(exchange, readable, media, admission).await {
+    let response = match operate(exchange, page, readable, media, admission).await {
         Ok(response) => response,
         Err(refusal) => reply::refuse(media, refusal),
     };
@@ -91,6 +91,7 @@ async fn respond(exchange: Exchange, page: Page) -> Served {
 /// Runs what an authenticated caller sent.
 async fn operate(
     exchange: Exchange,
+    page: Page,
     readable: Readable,
     media: Media,
     admission: Admission,
@@ -123,6 +124,8 @@ async fn operate(
     }
     match readable.manner(kind) {
         Some(Manner::Once) => {}
+        // A stream is a door that stays open: as with a socket, a page has to be known for one.
+        Some(Manner::Events | Manner::Parts) if page == Page::Foreign => return Err(Refusal::foreign_page()),
         Some(Manner::Events) => {
             let operation = operation.resumed(last_event_id);
             return Ok(live::respond::<Events>(&state, &id, admission, operation, seat).await);

@@ -20,7 +20,7 @@ use axum::{
 };
 use http::{HeaderMap, header::SEC_WEBSOCKET_PROTOCOL};
 
-use self::{driver::Session, message::Dialect};
+use self::{close::Close, driver::Session, message::Dialect};
 use super::{
     edge::Exchange,
     graphql::{
@@ -78,11 +78,21 @@ async fn upgrade(exchange: Exchange, page: Page) -> Result<Response, Refusal> {
     if page == Page::Foreign {
         return Err(Refusal::foreign_page());
     }
-    let dialect = dialect(request.headers()).ok_or_else(Refusal::subprotocol)?;
+    let dialect = dialect(request.headers());
     let (mut parts, _body) = request.into_parts();
+    // The socket keeps its connection's seat, so that it counts as a connection until it is closed.
+    let seat = parts.extensions.remove::<Seat>();
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &())
         .await
         .map_err(|_library| Refusal::handshake())?;
+    // Browsers show a page the code of a close, and nothing of a handshake that was refused.
+    let Some(dialect) = dialect else {
+        state.metrics.socket_closed(Close::NO_SUBPROTOCOL.code);
+        return Ok(upgrade.on_upgrade(|mut socket| async move {
+            driver::say_goodbye(&mut socket, Close::NO_SUBPROTOCOL).await;
+            drop(seat);
+        }));
+    };
     let session = Session {
         handshake: state.credentials.authenticate_headers(&parts.headers).await,
         explain: explains(&parts.headers),
@@ -90,8 +100,6 @@ async fn upgrade(exchange: Exchange, page: Page) -> Result<Response, Refusal> {
         state,
         id,
     };
-    // The socket keeps its connection's seat, so that it counts as a connection until it is closed.
-    let seat = parts.extensions.remove::<Seat>();
     let limit = session.state.config.body_bytes;
     Ok(upgrade
         .protocols([dialect.subprotocol()])

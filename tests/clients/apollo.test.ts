@@ -35,9 +35,6 @@ vi.stubGlobal("WebSocket", WebSocket);
 
 afterAll(() => gateway.close());
 
-/** Whether multipart subscriptions are served; what is not there cannot be tried. */
-const servesMultipart = await answersMultipart();
-
 function client(link: ApolloLink): ApolloClient {
   return new ApolloClient({ link, cache: new InMemoryCache() });
 }
@@ -121,23 +118,19 @@ describe("HttpLink", () => {
 });
 
 describe("HttpLink, by multipart", () => {
-  describe.skipIf(!servesMultipart)("where that is served", () => {
-    test("hears of a design", async () => {
-      const { heard, begun } = await hearOfADesign(gateway, () => subscribe(client(http())));
+  test("hears of a design", async () => {
+    const { heard, begun } = await hearOfADesign(gateway, () => subscribe(client(http())));
 
-      expectTheDesign(withoutTypenames(heard), begun);
-    });
+    expectTheDesign(withoutTypenames(heard), begun);
+  });
 
-    test("reads why a subscription was refused", async () => {
-      const query = gql("subscription { nothing }");
-      const refused = iterate((observer) =>
-        client(http()).subscribe({ query }).subscribe(observer),
-      );
+  test("reads why a subscription was refused", async () => {
+    const query = gql("subscription { nothing }");
+    const refused = iterate((observer) => client(http()).subscribe({ query }).subscribe(observer));
 
-      const { value } = (await refused.next()) as { value: { error?: unknown } };
+    const { value } = (await refused.next()) as { value: { error?: unknown } };
 
-      expect(CombinedGraphQLErrors.is(value.error)).toBe(true);
-    });
+    expect(CombinedGraphQLErrors.is(value.error)).toBe(true);
   });
 });
 
@@ -229,21 +222,4 @@ function withoutTypenames(heard: unknown): unknown {
     name === "__typename" ? undefined : value,
   );
   return JSON.parse(text);
-}
-
-async function answersMultipart(): Promise<boolean> {
-  const abort = new AbortController();
-  const response = await fetch(gateway.http, {
-    method: "POST",
-    headers: {
-      authorization: gateway.authorization,
-      "content-type": "application/json",
-      accept: "multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json",
-    },
-    body: JSON.stringify({ query: DESIGNS }),
-    signal: abort.signal,
-  });
-  const type = response.headers.get("content-type") ?? "";
-  abort.abort();
-  return response.ok && type.startsWith("multipart/mixed");
 }

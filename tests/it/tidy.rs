@@ -66,6 +66,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hyper", &["http", "sandbox"]),
     ("hyper_util", &["http", "sandbox"]),
     ("async_graphql", &["graphql", "http/graphql", "http/websocket"]),
+    ("apollo_compiler", &["graphql/judge"]),
     ("dataloader", &["graphql/loader"]),
     ("reqwest", &["aurora/transport", "http/auth", "sandbox", "cli/healthcheck"]),
     ("rusqlite", &["sqlite", "journal/sqlite", "store"]),

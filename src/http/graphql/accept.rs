@@ -126,7 +126,8 @@ struct Range<'a> {
     name: &'a str,
     /// In thousandths.
     quality: u16,
-    /// Whether it asks for the parts of a subscription. Without that word, `multipart/mixed` asks for other things.
+    /// Whether parts, if it names them, can be those of a subscription: not in a version that is not written here, nor
+    /// where it is `@defer` that is asked for.
     parts: bool,
 }
 
@@ -134,7 +135,7 @@ impl<'a> Range<'a> {
     /// Nothing where it asks for what is never written.
     fn read(range: &'a str) -> Option<Self> {
         let mut pieces = split(range, ';');
-        let mut read = Self { name: pieces.next()?, quality: 1000, parts: false };
+        let mut read = Self { name: pieces.next()?, quality: 1000, parts: true };
         for parameter in pieces {
             let (key, value) = parameter.split_once('=')?;
             let (key, value) = (key.trim_end(), value.trim_start().trim_matches('"'));
@@ -143,7 +144,9 @@ impl<'a> Range<'a> {
             } else if key.eq_ignore_ascii_case("charset") && !value.eq_ignore_ascii_case("utf-8") {
                 return None;
             } else if key.eq_ignore_ascii_case("subscriptionspec") {
-                read.parts = value == "1.0";
+                read.parts &= value == "1.0";
+            } else if key.eq_ignore_ascii_case("deferspec") {
+                read.parts = false;
             }
         }
         (read.quality > 0).then_some(read)
@@ -240,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_for_subscriptions_only_and_for_whoever_names_their_version() {
+    fn parts_are_for_subscriptions_only_and_for_whoever_means_them() {
         let (once, parts) = (Some(Manner::Once), Some(Manner::Parts));
         for (accept, query, subscription) in [
             (r#"multipart/mixed;boundary="graphql";subscriptionSpec=1.0,application/json"#, once, parts),
@@ -259,6 +262,8 @@ mod tests {
                 Some(Manner::Events),
                 Some(Manner::Events),
             ),
+            ("multipart/mixed, application/json", once, parts),
+            ("multipart/mixed", None, parts),
             ("multipart/mixed;subscriptionSpec=1.0;q=0, application/json", once, None),
             ("multipart/mixed;subscriptionSpec=2.0, application/json", once, None),
             ("multipart/mixed;deferSpec=20220824, application/json", once, None),
@@ -274,7 +279,7 @@ mod tests {
     #[test]
     fn what_cannot_be_written_is_not_promised() {
         for accept in [
-            "multipart/mixed",
+            "multipart/mixed;deferSpec=20220824",
             "multipart/mixed;subscriptionSpec=2.0",
             "text/plain",
             "text/html",

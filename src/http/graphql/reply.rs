@@ -102,13 +102,6 @@ impl Refusal {
         Self::new(StatusCode::FORBIDDEN, Failure::new(Code::Forbidden, message))
     }
 
-    pub(in crate::http) fn subprotocol() -> Self {
-        Self::input(
-            StatusCode::BAD_REQUEST,
-            "a socket needs the subprotocol graphql-transport-ws, or graphql-ws for old clients",
-        )
-    }
-
     pub(in crate::http) fn handshake() -> Self {
         Self::input(StatusCode::BAD_REQUEST, "this is no WebSocket handshake: a header is missing or wrong")
     }

@@ -4,7 +4,7 @@ use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
-use super::world::{KEY, READER, Reply, World, eventually};
+use super::world::{FRIEND, KEY, READER, Reply, World, eventually};
 use crate::http::{Config, server};
 
 async fn listen(world: &World, document: &str) -> Reply {
@@ -41,6 +41,29 @@ async fn each_event_says_its_place_and_a_reader_that_names_one_goes_on_behind_it
     assert_eq!(from(None).await.text, format!(":\n\n{}{}{}{end}", event(0), event(1), event(2)));
     assert_eq!(from(Some("")).await.text, from(None).await.text);
     assert_eq!(from(Some("c0")).await.text, format!(":\n\n{}{}{end}", event(1), event(2)));
+}
+
+#[tokio::test]
+async fn only_known_pages_may_open_a_stream() {
+    let world = World::start().await;
+    let own = world.url("");
+    let origins = [
+        own.as_str(),
+        FRIEND,
+        "https://evil.example",
+        "null",
+        "http://127.0.0.1:1",
+        "https://crm.example.com.evil.example",
+    ];
+    for (number, origin) in origins.into_iter().enumerate() {
+        for accept in ["text/event-stream", "multipart/mixed"] {
+            let request = world.request("POST", "/graphql").header("content-type", "application/json");
+            let request = request.header("accept", accept).header("origin", origin);
+            let reply = Reply::to(request.body(r#"{"query":"subscription { count(until: 2) }"}"#)).await;
+            let expected = if number < 2 { 200 } else { 403 };
+            assert_eq!(reply.status, expected, "{origin} {accept}: {}", reply.text);
+        }
+    }
 }
 
 #[tokio::test]

@@ -344,12 +344,17 @@ async fn a_client_that_answers_no_pings_is_given_up_and_one_that_does_is_kept() 
 }
 
 #[tokio::test]
-async fn an_unknown_or_absent_subprotocol_is_refused_before_the_upgrade() {
+async fn without_a_subprotocol_that_is_spoken_here_a_socket_is_closed_4406() {
     let world = World::start().await;
-    for offered in ["", "graphql-ws-next", "soap"] {
-        let refused =
-            Client::try_connect(&world, &[("sec-websocket-protocol", offered)]).await.err().unwrap();
-        assert_eq!(refused.0, 400, "{offered}");
+    let request = format!("ws://{}/graphql", world.address).into_client_request().unwrap();
+    let (socket, answer) = connect_async(request).await.unwrap();
+    assert!(!answer.headers().contains_key("sec-websocket-protocol"));
+    assert_eq!(Client(socket).closed().await, 4406);
+    for offered in ["graphql-ws-next", "soap", "GRAPHQL-TRANSPORT-WS"] {
+        let mut request = format!("ws://{}/graphql", world.address).into_client_request().unwrap();
+        request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(offered));
+        let refused = connect_async(request).await.unwrap_err().to_string();
+        assert!(refused.contains("no subprotocol"), "nothing was agreed on: {refused}");
     }
     let both = [("sec-websocket-protocol", "graphql-ws, graphql-transport-ws")];
     let mut client = Client::try_connect(&world, &both).await.ok().unwrap();

@@ -37,6 +37,9 @@ impl Close {
         Self::new(4403, "Forbidden: send {\"Authorization\":\"Bearer <key>\"} in connection_init");
     /// The credential was shown too long ago.
     pub const CREDENTIAL_EXPIRED: Self = Self::new(4403, "the credential must be shown anew: connect again");
+    /// No subprotocol was offered that is spoken here.
+    pub const NO_SUBPROTOCOL: Self =
+        Self::new(4406, "Subprotocol not acceptable: offer graphql-transport-ws, or graphql-ws of old");
     /// No `connection_init` came.
     pub const INIT_TIMEOUT: Self = Self::new(4408, "Connection initialisation timeout");
     /// An operation with this id runs already.
@@ -76,6 +79,7 @@ mod tests {
             Close::UNAUTHORIZED,
             Close::FORBIDDEN,
             Close::CREDENTIAL_EXPIRED,
+            Close::NO_SUBPROTOCOL,
             Close::INIT_TIMEOUT,
             Close::DUPLICATE_ID,
             Close::TOO_MANY_INITS,

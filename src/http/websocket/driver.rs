@@ -102,7 +102,7 @@ where
 }
 
 /// Closes a socket politely: a close frame that is not read to the end gets lost with the connection.
-async fn say_goodbye<S>(socket: &mut S, close: Close)
+pub(super) async fn say_goodbye<S>(socket: &mut S, close: Close)
 where
     S: Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Unpin,
 {
