@@ -4,9 +4,16 @@
 //! Invariants: a hash stands for the text whose hash it is and for no other; what clients send is kept only after the
 //! schema accepted it, in a bounded number of bytes; where only trusted documents run, nothing else is even parsed.
 
-use std::{collections::HashMap, fmt::Write as _, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap, btree_map::Entry},
+    fmt::{self, Write as _},
+    sync::Arc,
+};
 
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
 use sha2::{Digest, Sha256};
 
 use super::error::{Code, Failure};
@@ -20,10 +27,10 @@ const HASH: usize = 64;
 /// The documents that are known by a name.
 #[derive(Debug)]
 pub struct Persisted {
-    /// By id, and by the hash of each text as well.
-    trusted: HashMap<String, Arc<str>>,
-    /// The ids as the manifest has them.
-    ids: Vec<String>,
+    /// The documents of the manifest, by id.
+    by_id: BTreeMap<String, Arc<str>>,
+    /// The same, by hash.
+    by_hash: HashMap<String, Arc<str>>,
     only_trusted: bool,
     /// By hash.
     learnt: moka::sync::Cache<String, Arc<str>>,
@@ -35,7 +42,7 @@ impl Default for Persisted {
             .weigher(|hash, text| u32::try_from(hash.len() + text.len()).unwrap_or(u32::MAX))
             .max_capacity(MOST_BYTES)
             .build();
-        Self { trusted: HashMap::new(), ids: Vec::new(), only_trusted: false, learnt }
+        Self { by_id: BTreeMap::new(), by_hash: HashMap::new(), only_trusted: false, learnt }
     }
 }
 
@@ -74,28 +81,37 @@ impl Persisted {
             Manifest::Apollo { format, .. } => {
                 return Err(format!("has the format {format:?}, which is not known"));
             }
-            Manifest::Plain(documents) => documents.into_iter().collect::<Vec<_>>(),
+            Manifest::Plain(Pairs(documents)) => documents,
         };
         if documents.is_empty() {
             return Err("has no documents".to_owned());
         }
-        let mut trusted: HashMap<String, Arc<str>> = HashMap::new();
-        let mut ids = Vec::with_capacity(documents.len());
+        let mut known = Self { only_trusted, ..Self::default() };
         for (id, text) in documents {
             let text: Arc<str> = text.into();
             let hash = hash(&text);
-            if trusted.insert(id.clone(), Arc::clone(&text)).is_some_and(|other| other != text) {
-                return Err(format!("gives the id {id:?} to two documents"));
+            // Clients may take it for a hash, and would be answered for another text.
+            if is_hash(&id) && !id.eq_ignore_ascii_case(&hash) {
+                return Err(format!(
+                    "has the id {id:?}, which looks like a hash and is not that of its text"
+                ));
             }
-            trusted.insert(hash, text);
-            ids.push(id);
+            known.by_hash.insert(hash, Arc::clone(&text));
+            match known.by_id.entry(id) {
+                Entry::Occupied(other) if *other.get() != text => {
+                    return Err(format!("gives the id {:?} to two documents", other.key()));
+                }
+                entry => {
+                    entry.or_insert(text);
+                }
+            }
         }
-        Ok(Self { trusted, ids, only_trusted, ..Self::default() })
+        Ok(known)
     }
 
     /// The documents of the manifest, by id.
     pub(super) fn trusted(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.ids.iter().filter_map(|id| Some((id.as_str(), &**self.trusted.get(id)?)))
+        self.by_id.iter().map(|(id, text)| (id.as_str(), &**text))
     }
 
     /// The text that a request means: by its id, or as it was sent.
@@ -103,12 +119,15 @@ impl Persisted {
     /// # Errors
     /// When it is not known, not trusted, or not the text whose hash was sent with it.
     pub(super) fn text(&self, sent: Option<String>, id: Option<String>) -> Result<Text, Failure> {
-        let id = id.map(|it| it.strip_prefix("sha256:").map(str::to_owned).unwrap_or(it));
-        if let Some(known) = id.as_ref().and_then(|id| self.trusted.get(id)) {
+        if let Some(known) = id.as_ref().and_then(|id| self.trusted_by(id)) {
+            if sent.is_some_and(|sent| *sent != **known) {
+                let message = "the query is not the document whose id or hash came with it";
+                return Err(Failure::new(Code::BadUserInput, message));
+            }
             return Ok(Text::Known(Arc::clone(known)));
         }
         if self.only_trusted {
-            let known = sent.and_then(|text| self.trusted.get(&hash(&text)));
+            let known = sent.and_then(|text| self.by_hash.get(&hash(&text)));
             return known.map(|it| Text::Known(Arc::clone(it))).ok_or_else(untrusted);
         }
         match (sent, id) {
@@ -116,7 +135,7 @@ impl Persisted {
             (Some(text), Some(given)) => {
                 let hash = hash(&text);
                 // Whoever could put a text under a hash that is not its own would answer for others.
-                if !hash.eq_ignore_ascii_case(&given) {
+                if !hash.eq_ignore_ascii_case(bare(&given)) {
                     let message = "the hash is not the SHA-256 of the query that came with it";
                     return Err(Failure::new(Code::BadUserInput, message));
                 }
@@ -126,9 +145,9 @@ impl Persisted {
                     Text::ToKeep { hash, text }
                 })
             }
-            (None, Some(mut id)) => {
-                id.make_ascii_lowercase();
-                let known = Some(&id).filter(|it| it.len() == HASH).and_then(|hash| self.learnt.get(hash));
+            (None, Some(id)) => {
+                let hash = Some(bare(&id)).filter(|it| is_hash(it)).map(str::to_ascii_lowercase);
+                let known = hash.and_then(|hash| self.learnt.get(&hash));
                 // Clients look for these words.
                 known
                     .map(Text::Known)
@@ -138,12 +157,25 @@ impl Persisted {
         }
     }
 
+    fn trusted_by(&self, id: &str) -> Option<&Arc<str>> {
+        self.by_id.get(id).or_else(|| self.by_hash.get(&bare(id).to_ascii_lowercase()))
+    }
+
     /// Keeps a text that the schema has accepted.
     pub(super) fn keep(&self, text: Text) {
         if let Text::ToKeep { hash, text } = text {
             self.learnt.insert(hash, text.into());
         }
     }
+}
+
+/// A hash without the word before it that tells its kind.
+fn bare(id: &str) -> &str {
+    id.strip_prefix("sha256:").unwrap_or(id)
+}
+
+fn is_hash(id: &str) -> bool {
+    id.len() == HASH && id.bytes().all(|it| it.is_ascii_hexdigit())
 }
 
 fn untrusted() -> Failure {
@@ -165,7 +197,34 @@ fn hash(text: &str) -> String {
 #[serde(untagged)]
 enum Manifest {
     Apollo { format: String, operations: Vec<Trusted> },
-    Plain(HashMap<String, String>),
+    Plain(Pairs),
+}
+
+/// The members of an object, also those that come twice.
+struct Pairs(Vec<(String, String)>);
+
+impl<'de> Deserialize<'de> for Pairs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(PairsVisitor)
+    }
+}
+
+struct PairsVisitor;
+
+impl<'de> Visitor<'de> for PairsVisitor {
+    type Value = Pairs;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of texts")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+        let mut pairs = Vec::new();
+        while let Some(pair) = map.next_entry()? {
+            pairs.push(pair);
+        }
+        Ok(Pairs(pairs))
+    }
 }
 
 #[derive(Deserialize)]
@@ -227,8 +286,25 @@ mod tests {
             assert_eq!(found(&persisted, None, Some("two")), Err(Code::Forbidden));
         }
         let open = Persisted::from_manifest(apollo, false).unwrap();
+        assert_eq!(found(&open, Some("{b}"), Some("one")), Err(Code::BadUserInput));
+        assert_eq!(found(&open, Some("{b}"), Some(&hash("{a}"))), Err(Code::BadUserInput));
+        assert_eq!(found(&open, Some("{a}"), Some("one")), Ok("{a}".to_owned()));
+        assert_eq!(found(&open, None, Some(&hash("{a}").to_uppercase())), Ok("{a}".to_owned()));
         assert_eq!(found(&open, Some("{b}"), None), Ok("{b}".to_owned()));
-        for wrong in ["", "[]", "{}", r#"{"a":1}"#, r#"{"format":"other","operations":[]}"#] {
+        let odd = Persisted::from_manifest(r#"{"sha256:mine":"{a}","A":"{b}","a":"{a}"}"#, true).unwrap();
+        for (id, text) in [("sha256:mine", "{a}"), ("A", "{b}"), ("a", "{a}")] {
+            assert_eq!(found(&odd, None, Some(id)), Ok(text.to_owned()), "{id}");
+        }
+        let foreign = format!(r#"{{"{}":"{{b}}"}}"#, hash("{a}"));
+        for wrong in [
+            "",
+            "[]",
+            "{}",
+            r#"{"a":1}"#,
+            r#"{"format":"other","operations":[]}"#,
+            r#"{"a":"{a}","a":"{b}"}"#,
+            &foreign,
+        ] {
             assert!(Persisted::from_manifest(wrong, true).is_err(), "{wrong}");
         }
     }
