@@ -73,18 +73,18 @@ pub struct Subscriptions(event::EventSubscription);
 /// The doorway to the schema, over the parts of the gateway.
 ///
 /// # Errors
-/// When a trusted document does not fit the schema.
+/// When a trusted document does not fit the schema or the limits.
 pub fn doorway(parts: Parts, limits: Limits, persisted: Persisted) -> Result<Doorway, String> {
     let engine = Engine::new(builder).with_parts(Arc::new(parts)).with_limits(limits);
     engine.with_persisted(persisted).map(Doorway::new)
 }
 
-/// Sees whether every trusted document fits the schema.
+/// Sees whether every trusted document fits the schema and the limits.
 ///
 /// # Errors
 /// When one does not.
-pub fn check_trusted(persisted: Persisted) -> Result<(), String> {
-    Engine::new(builder).with_persisted(persisted).map(drop)
+pub fn check_trusted(persisted: Persisted, limits: Limits) -> Result<(), String> {
+    Engine::new(builder).with_limits(limits).with_persisted(persisted).map(drop)
 }
 
 fn builder() -> SchemaBuilder<Queries, Mutations, Subscriptions> {

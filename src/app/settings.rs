@@ -157,9 +157,9 @@ pub(super) fn persisted(config: &Config) -> anyhow::Result<Persisted> {
 /// Sees whether every trusted document would run.
 ///
 /// # Errors
-/// When the manifest cannot be read, is none, or holds what does not fit the schema.
+/// When the manifest cannot be read, is none, or holds what does not fit the schema or the limits.
 pub fn check_documents(config: &Config) -> anyhow::Result<()> {
-    graphql::check_trusted(persisted(config)?)
+    graphql::check_trusted(persisted(config)?, limits(config))
         .map_err(anyhow::Error::msg)
         .context("limits.documents_manifest")
 }

@@ -198,14 +198,25 @@ where
     /// Runs trusted documents, and only those if it says so.
     ///
     /// # Errors
-    /// When one of them does not fit the schema or the limits.
+    /// When one of them does not fit the schema, or the limits whatever its variables are: it could never run.
     pub fn with_persisted(self, persisted: Persisted) -> Result<Self, String> {
         let engine = Self { persisted, ..self };
         for (id, text) in engine.persisted.trusted() {
-            let judged = engine.documents.get(text, &engine.types);
-            judged.map_err(|refused| format!("the document {id:?}: {}", refused.message()))?;
+            engine.trust(text).map_err(|refused| format!("the document {id:?}: {}", refused.message()))?;
         }
         Ok(engine)
+    }
+
+    fn trust(&self, text: &str) -> Result<(), Refused> {
+        let prepared = self.documents.get(text, &self.types)?;
+        let Some(limits) = &self.limits else { return Ok(()) };
+        for measured in prepared.plans().iter().filter_map(Plan::fixed) {
+            measured.check(limits)?;
+            if measured.introspects() && limits.introspection == Introspection::Off {
+                return Err(introspection_is_off().into());
+            }
+        }
+        Ok(())
     }
 
     /// Finds or parses a request's document, chooses its operation, and sees whether that may run at all.
@@ -340,15 +351,19 @@ fn may(viewer: &Viewer, kind: Kind) -> Result<(), Failure> {
 }
 
 fn may_introspect(viewer: &Viewer, introspection: Introspection) -> Result<(), Failure> {
-    let refuse = |message: &str| Err(Failure::new(Code::Forbidden, message));
     match introspection {
         Introspection::Read => Ok(()),
         Introspection::Admin if viewer.may(Scope::Admin) => Ok(()),
-        Introspection::Admin => refuse(
+        Introspection::Admin => Err(Failure::new(
+            Code::Forbidden,
             "introspection needs a credential with the scope \"admin\" here; /schema.graphql has the schema",
-        ),
-        Introspection::Off => refuse("introspection is switched off here"),
+        )),
+        Introspection::Off => Err(introspection_is_off()),
     }
+}
+
+fn introspection_is_off() -> Failure {
+    Failure::new(Code::Forbidden, "introspection is switched off here")
 }
 
 /// Gives a code to what the engine itself refused, and tells "refused" from "executed".

@@ -82,7 +82,7 @@ const INNER_CALLS: [&str; 4] = ["project", "designs", "design", "summary"];
 ///
 /// # Errors
 /// `OPERATION_TOO_EXPENSIVE` or `GRAPHQL_VALIDATION_FAILED`.
-pub(super) fn check_fragments(document: &ExecutableDocument) -> Result<(), Failure> {
+pub(super) fn opened(document: &ExecutableDocument) -> Result<u64, Failure> {
     let variables = Variables::default();
     let mut measuring = Measuring::new(document, &[], &variables);
     let mut selections = 0_u64;
@@ -93,7 +93,8 @@ pub(super) fn check_fragments(document: &ExecutableDocument) -> Result<(), Failu
     if let Some(why) = measuring.wrong {
         return Err(Failure::new(Code::GraphqlValidationFailed, why));
     }
-    within("selections", selections, MOST_SELECTIONS)
+    within("selections", selections, MOST_SELECTIONS)?;
+    Ok(selections)
 }
 
 /// Measures one operation of a document.
@@ -315,9 +316,9 @@ mod tests {
         let document = parse_query(text).unwrap();
         let (_, operation) = document.operations.iter().next().unwrap();
         let variables = Variables::from_json(variables);
-        let checked = check_fragments(&document);
+        let checked = opened(&document);
         checked
-            .and_then(|()| measure(&document, &operation.node, &variables).check(&LIMITS))
+            .and_then(|_| measure(&document, &operation.node, &variables).check(&LIMITS))
             .err()
             .map(|it| it.message)
     }

@@ -25,14 +25,19 @@ use super::{
 /// Bytes that the kept documents may weigh together: some thousand of usual size.
 const MOST_BYTES: u64 = 32 * 1024 * 1024;
 
-/// How much a document weighs for each byte of its text: the text, its tree, and the tree of each operation.
-const BYTES_PER_BYTE: usize = 24;
+/// How much a document weighs for each byte of its text: the text itself, and the tree that was read from it.
+const BYTES_PER_BYTE: u64 = 24;
+
+/// How much it weighs for each selection that its fragments open into: operations are kept as they are run.
+const BYTES_PER_SELECTION: u64 = 512;
 
 /// A document that the schema accepts.
 #[derive(Debug)]
 pub(super) struct Prepared {
     document: ExecutableDocument,
     plans: Vec<Plan>,
+    /// In bytes, about.
+    weight: u64,
 }
 
 /// One operation of a document.
@@ -70,6 +75,11 @@ impl Prepared {
         plan.measured
     }
 
+    /// All operations.
+    pub(super) fn plans(&self) -> &[Plan] {
+        &self.plans
+    }
+
     /// The operation as it is run with these variables.
     ///
     /// # Errors
@@ -88,6 +98,11 @@ impl Prepared {
 }
 
 impl Plan {
+    /// What it asks for, if that is the same whatever its variables are.
+    pub(super) fn fixed(&self) -> Option<&Measured> {
+        Some(&self.measured).filter(|it| !it.depends_on_variables)
+    }
+
     pub(super) fn operation(&self) -> &OperationDefinition {
         &self.operation.node
     }
@@ -112,7 +127,7 @@ where
     /// Judges by this schema.
     pub(super) fn new(schema: SchemaBuilder<Q, M, S>) -> Self {
         let known = moka::sync::Cache::<Box<str>, _>::builder()
-            .weigher(|text, _| u32::try_from(text.len().saturating_mul(BYTES_PER_BYTE)).unwrap_or(u32::MAX))
+            .weigher(|_, prepared: &Arc<Prepared>| u32::try_from(prepared.weight).unwrap_or(u32::MAX))
             .max_capacity(MOST_BYTES)
             .build();
         Self { known, judge: Judge::new(schema) }
@@ -127,11 +142,12 @@ where
             return Ok(known);
         }
         let document = parse_query(text).map_err(|error| syntax(&ServerError::from(error)))?;
-        limit::check_fragments(&document)?;
+        let selections = limit::opened(&document)?;
         self.judge.hear(text, &document)?;
         let plans = operations(&document).map(|(name, operation)| plan(&document, name, operation, types));
         let plans = plans.collect::<Result<_, _>>()?;
-        let prepared = Arc::new(Prepared { plans, document });
+        let weight = BYTES_PER_BYTE * text.len() as u64 + BYTES_PER_SELECTION * selections;
+        let prepared = Arc::new(Prepared { plans, document, weight });
         self.known.insert(text.into(), Arc::clone(&prepared));
         Ok(prepared)
     }
@@ -167,4 +183,52 @@ fn syntax(error: &ServerError) -> Failure {
     let place = error.locations.first().copied().unwrap_or(Pos { line: 1, column: 1 });
     let message = format!("the document is not GraphQL: line {}, column {}", place.line, place.column);
     Failure::new(Code::GraphqlParseFailed, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::{EmptyMutation, EmptySubscription, Object, Schema};
+
+    use super::*;
+
+    struct Query;
+
+    #[Object]
+    impl Query {
+        async fn thing(&self) -> Thing {
+            Thing
+        }
+    }
+
+    struct Thing;
+
+    #[Object]
+    impl Thing {
+        async fn thing(&self) -> Self {
+            Self
+        }
+
+        async fn name(&self) -> &str {
+            "thing"
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_by_what_documents_open_into() {
+        let documents = Documents::new(Schema::build(Query, EmptyMutation, EmptySubscription));
+        let types = Types::default();
+        // A short text that opens into three thousand selections, in four hundred spellings.
+        for spelling in 0..400 {
+            let each = |body: &str| (0..30).map(|at| format!("x{at}: {body} ")).collect::<String>();
+            let text = format!(
+                "query Q{spelling} {{ thing {{ {} }} }} fragment B on Thing {{ {} }}",
+                each("thing { ...B ...B ...B }"),
+                each("name")
+            );
+            documents.get(&text, &types).unwrap();
+        }
+        documents.known.run_pending_tasks();
+        let kept = documents.known.entry_count();
+        assert!(documents.known.weighted_size() <= MOST_BYTES && (5..60).contains(&kept), "{kept} kept");
+    }
 }

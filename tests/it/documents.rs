@@ -83,8 +83,7 @@ fn trusting(folder: &tempfile::TempDir, documents: &Value) -> [(&'static str, St
 #[tokio::test]
 async fn where_documents_are_trusted_nothing_else_is_even_parsed() {
     let folder = tempfile::tempdir().unwrap();
-    let schema = "{ __schema { queryType { name } } }";
-    let settings = trusting(&folder, &json!({ "who-1": VIEWER, "schema-1": schema }));
+    let settings = trusting(&folder, &json!({ "who-1": VIEWER }));
     let settings = settings.each_ref().map(|(key, value)| (*key, value.as_str()));
     let world = World::with(|_| {}, &settings).await;
 
@@ -101,7 +100,7 @@ async fn where_documents_are_trusted_nothing_else_is_even_parsed() {
         json!({ "query": "{ viewer { name " }),
         json!({ "query": "{ tenants { tenantId } }", "documentId": "who-2" }),
         json!({ "documentId": "who-2" }),
-        json!({ "documentId": "schema-1" }),
+        json!({ "query": "{ __schema { queryType { name } } }" }),
     ] {
         let refused = world.post(&other).await;
         assert_eq!((refused.status, refused.errors()), (403, vec!["FORBIDDEN".to_owned()]), "{other}");
@@ -112,21 +111,30 @@ async fn where_documents_are_trusted_nothing_else_is_even_parsed() {
 }
 
 #[tokio::test]
-async fn a_trusted_document_that_does_not_fit_the_schema_stops_the_start() {
-    let folder = tempfile::tempdir().unwrap();
+async fn a_trusted_document_that_could_never_run_stops_the_start() {
     let aurora = sandbox::Sandbox::start(sandbox::Config {
         listen: "127.0.0.1:0".parse().unwrap(),
         ..sandbox::Config::default()
     });
     let aurora = aurora.await.unwrap();
-    let mut settings = trusting(&folder, &json!({ "broken-1": "{ viewer { nonsense } }" })).to_vec();
-    settings.push(("HELIOGRAPH_AURORA__BASE_URL", aurora.base_url()));
-    settings.push(("HELIOGRAPH_STORE__PATH", folder.path().join("heliograph.db").display().to_string()));
-    let settings = settings.into_iter().map(|(key, value)| (key.to_owned(), value));
-    let config = Config::load(None, settings).unwrap();
-    let Err(error) = App::build(&config, Clock::system()).await else { panic!("it started") };
-    let message = format!("{error:#}");
-    assert!(message.contains("limits.documents_manifest") && message.contains("broken-1"), "{message}");
+    let aliases: String = (0..31).map(|at| format!("a{at}: __typename ")).collect();
+    for (broken, why) in [
+        ("{ viewer { nonsense } }", "nonsense"),
+        ("{ __schema { queryType { name } } }", "introspection"),
+        (&*format!("{{ {aliases} }}"), "aliases"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = trusting(&folder, &json!({ "good-1": VIEWER, "broken-1": broken })).to_vec();
+        settings.push(("HELIOGRAPH_AURORA__BASE_URL", aurora.base_url()));
+        settings.push(("HELIOGRAPH_STORE__PATH", folder.path().join("heliograph.db").display().to_string()));
+        let settings = settings.into_iter().map(|(key, value)| (key.to_owned(), value));
+        let config = Config::load(None, settings).unwrap();
+        let Err(error) = App::build(&config, Clock::system()).await else { panic!("it started") };
+        let message = format!("{error:#}");
+        for part in ["limits.documents_manifest", "broken-1", why] {
+            assert!(message.contains(part), "{part}: {message}");
+        }
+    }
 }
 
 #[tokio::test]
