@@ -100,7 +100,7 @@ impl<'a> Merging<'a> {
         found: &mut Found<'a>,
     ) -> Result<(), Failure> {
         for item in &set.items {
-            if !self.given.includes(item.node.directives()) {
+            if !self.given.includes(item.node.directives())? {
                 continue;
             }
             let (on, inside) = match &item.node {
@@ -188,18 +188,29 @@ struct Given<'a> {
 
 impl Given<'_> {
     /// Whether a selection with these directives is there at all.
-    fn includes(&self, directives: &[Positioned<Directive>]) -> bool {
-        directives.iter().all(|directive| {
+    fn includes(&self, directives: &[Positioned<Directive>]) -> Result<bool, Failure> {
+        for directive in directives {
+            let name = directive.node.name.node.as_str();
+            let wanted = match name {
+                "include" => true,
+                "skip" => false,
+                _ => continue,
+            };
             let condition = directive
                 .node
                 .get_argument("if")
                 .and_then(|it| it.node.clone().into_const_with(|name| self.value(&name).ok_or(())).ok());
-            match (directive.node.name.node.as_str(), condition) {
-                ("skip", Some(Value::Boolean(skip))) => !skip,
-                ("include", Some(Value::Boolean(include))) => include,
-                _ => true,
+            match condition {
+                Some(Value::Boolean(condition)) if condition == wanted => {}
+                Some(Value::Boolean(_)) => return Ok(false),
+                // A variable that has a default may be nullable, and be given null all the same.
+                _ => {
+                    let message = format!("the condition of @{name} must be true or false");
+                    return Err(Failure::new(Code::BadUserInput, message));
+                }
             }
-        })
+        }
+        Ok(true)
     }
 
     fn value(&self, name: &Name) -> Option<Value> {
