@@ -151,7 +151,8 @@ impl Tokens {
 
     async fn verify_by(&self, token: &[u8], header: &Header) -> Result<Verified, Refused> {
         match self.verify_now(token, header) {
-            Err(Refused::UnknownKey) => {
+            // Also where the signature is wrong: an issuer with one key may give the next one no other id.
+            Err(Refused::UnknownKey | Refused::Signature) => {
                 self.issuer.look_again().await;
                 self.verify_now(token, header)
             }

@@ -143,8 +143,10 @@ impl<'a> Reader<'a> {
         let mut pings = time::interval_at(first_ping, self.limits.ping_every);
         loop {
             let incoming = select! {
-                incoming = stream.next() => incoming,
+                biased;
+                // First, so that nothing begins for a credential that has ended.
                 () = &mut deadline => return self.out_of_time(),
+                incoming = stream.next() => incoming,
                 _ = pings.tick() => match self.ping(&out).await {
                     Ok(()) => continue,
                     Err(close) => return close,
@@ -153,8 +155,9 @@ impl<'a> Reader<'a> {
             let was_open = self.viewer.is_some();
             // What comes may have to wait, for the issuer's keys or for a reader: no longer than there is time.
             let received = select! {
-                received = self.receive(incoming, &out, machine) => received,
+                biased;
                 () = &mut deadline => return self.out_of_time(),
+                received = self.receive(incoming, &out, machine) => received,
             };
             if let Err(close) = received {
                 return close;
