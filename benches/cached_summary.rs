@@ -23,36 +23,30 @@ use std::{
 
 use axum::{Router, http::header::CONTENT_TYPE, routing::post};
 use bytes::Bytes;
-use heliograph::{
-    app::App,
-    clock::Clock,
-    config::Config,
-    sandbox::{self, Sandbox},
-};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-const KEY: &str = "key-of-the-bench";
+use self::gateway::{DESIGN, Gateway, KEY, SUMMARY};
+
+#[path = "common/gateway.rs"]
+mod gateway;
+
 const CONNECTIONS: usize = 32;
 const ROUNDS: usize = 7;
 const ROUND: Duration = Duration::from_secs(2);
-
-const SUMMARY: &str = "query($id: ID!) { designSummary(designId: $id) {
-    designId projectId createdAt systemSizeStc(unit: KILOWATT) systemSizePtc systemSizeAc moduleCount fetchedAt stale
-    billOfMaterials { componentType componentTypeText sku name manufacturerName quantity }
-    arrays { size azimuth pitch configuration face groundMounted module { name ratingStc count orientation }
-        shading { solarAccess { annual monthly } totalSolarResourceFraction } }
-    stringInverters { name ratedPower } batteries { name hasIntegratedInverter }
-    energyProduction { upToDate annual annualOffset monthly } } }";
 
 fn main() {
     let runtime =
         || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let (gateway_runtime, floor_runtime) = (runtime(), runtime());
 
-    let (sandbox, gateway) = gateway_runtime.block_on(start());
-    let design = plant(&sandbox);
-    let request = request(&json!({ "query": SUMMARY, "variables": { "id": design } }).to_string());
+    let Gateway { app, sandbox, place } = gateway_runtime.block_on(Gateway::start());
+    let gateway = app.addr();
+    gateway_runtime.spawn(async move {
+        let _kept = (sandbox, place);
+        app.run(CancellationToken::new()).await.unwrap();
+    });
+    let request = request(&json!({ "query": SUMMARY, "variables": { "id": DESIGN } }).to_string());
     let answer = Client::connect(gateway).ask(&request);
     let body: Value = serde_json::from_slice(&answer).unwrap();
     assert!(body["errors"].is_null(), "{body}");
@@ -78,38 +72,6 @@ fn main() {
         ratios[0],
         ratios[ROUNDS - 1]
     );
-}
-
-async fn start() -> (Sandbox, SocketAddr) {
-    let config = sandbox::Config { listen: "127.0.0.1:0".parse().unwrap(), ..sandbox::Config::default() };
-    let sandbox = Sandbox::start(config).await.unwrap();
-    let place = tempfile::tempdir().unwrap();
-    let settings = [
-        ("SERVER__LISTEN", "127.0.0.1:0".to_owned()),
-        ("SERVER__ADMIN_LISTEN", "127.0.0.1:0".to_owned()),
-        ("AURORA__BASE_URL", sandbox.base_url()),
-        ("AURORA__TENANTS__0__ID", sandbox::TENANT.to_owned()),
-        ("AURORA__TENANTS__0__KEY", sandbox::TENANT_KEY.to_owned()),
-        ("WEBHOOKS__SECRET", "secret-of-the-bench".to_owned()),
-        ("AUTH__API_KEYS__0__NAME", "bench".to_owned()),
-        ("AUTH__API_KEYS__0__KEY", KEY.to_owned()),
-        ("AUTH__API_KEYS__0__TENANTS", sandbox::TENANT.to_owned()),
-        ("AUTH__API_KEYS__0__SCOPES", "read".to_owned()),
-        ("STORE__PATH", place.path().join("heliograph.db").display().to_string()),
-    ];
-    let settings = settings.map(|(key, value)| (format!("HELIOGRAPH_{key}"), value));
-    let app = App::build(&Config::load(None, settings).unwrap(), Clock::system()).await.unwrap();
-    let address = app.addr();
-    tokio::spawn(async move {
-        let _kept = place;
-        app.run(CancellationToken::new()).await.unwrap();
-    });
-    (sandbox, address)
-}
-
-fn plant(sandbox: &Sandbox) -> &'static str {
-    sandbox.handle().plant(sandbox::TENANT, "bench-project", "bench-design").unwrap();
-    "bench-design"
 }
 
 async fn plain(answer: Bytes) -> SocketAddr {

@@ -30,7 +30,7 @@ use crate::{
     catalog::Catalog,
     clock::Clock,
     config::Config,
-    graphql::{self, Parts},
+    graphql::{self, Doorway, Parts},
     http::{self, Admin, Credentials, Server, Site, page},
     intake::Intake,
     journal::{Cursors, Journal, SqliteJournal},
@@ -52,6 +52,7 @@ pub struct App {
     public: Server,
     admin: Server,
     router: axum::Router,
+    doorway: Doorway,
     admin_router: axum::Router,
     credentials: Credentials,
     relay: Relay,
@@ -107,13 +108,14 @@ impl App {
         let sockets = CancellationToken::new();
         let draining = Arc::new(AtomicBool::new(false));
         let credentials = settings::credentials(config, clock.clone())?;
+        let doorway = graphql::doorway(parts, settings::limits(config), settings::persisted(config)?)
+            .map_err(anyhow::Error::msg)
+            .context("limits.documents_manifest")?;
         let router = http::router(http::State {
             config: settings::edges(config)?,
             credentials: credentials.clone(),
             rate: settings::rate(config),
-            doorway: graphql::doorway(parts, settings::limits(config), settings::persisted(config)?)
-                .map_err(anyhow::Error::msg)
-                .context("limits.documents_manifest")?,
+            doorway: doorway.clone(),
             intake,
             metrics: Arc::clone(&metrics),
             site: Site { demo, sdl: Bytes::from(graphql::sdl()) },
@@ -133,6 +135,7 @@ impl App {
             public: listen(config.server.listen).await?,
             admin: listen(config.server.admin_listen).await?,
             router,
+            doorway,
             admin_router,
             credentials,
             relay,
@@ -145,6 +148,18 @@ impl App {
             draining,
             sockets,
         })
+    }
+
+    /// Its edges, for whoever calls them without a connection.
+    #[must_use]
+    pub fn router(&self) -> axum::Router {
+        self.router.clone()
+    }
+
+    /// What is behind its edges.
+    #[must_use]
+    pub fn doorway(&self) -> Doorway {
+        self.doorway.clone()
     }
 
     /// Where it listens.

@@ -1,0 +1,203 @@
+//! What the edges add to a cached answer, and what a hostile document costs.
+//!
+//! Requests go through the router without a connection, on one thread, whose own CPU time is read; so neither the
+//! network nor the machine's other work is counted. The edges' part is the whole less what execution and the writing of
+//! its answer take. `BENCH_COUNT=whole` or `execution` runs one of them alone, a known number of times, for a tool that
+//! counts instructions (`make bench-count`).
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a bench tells its figures, and stops at the first failure"
+)]
+
+use std::{fs, hint::black_box, process::ExitCode, time::Duration};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    http::{
+        Request, StatusCode,
+        header::{AUTHORIZATION, CONTENT_TYPE},
+    },
+};
+use heliograph::{
+    domain::{Scope, TenantId, Viewer, viewer::Tenants},
+    graphql::{Call, Doorway, Operation},
+    sandbox,
+};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use self::gateway::{DESIGN, Gateway, KEY, SUMMARY};
+
+#[path = "common/gateway.rs"]
+mod gateway;
+#[path = "common/hostile.rs"]
+mod hostile;
+
+const ROUNDS: usize = 15;
+const IN_A_ROUND: u32 = 2_000;
+
+/// What the edges may add to a cached answer.
+const ADDED_AT_MOST: Duration = Duration::from_micros(5);
+
+/// What any document may cost that is refused.
+const REFUSED_WITHIN: Duration = Duration::from_millis(20);
+
+fn main() -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let Gateway { app, sandbox: _sandbox, place: _place } = runtime.block_on(Gateway::start());
+    let bench = Bench { router: app.router(), doorway: app.doorway() };
+    runtime.block_on(async {
+        let body = bench.request(summary_body()).await.1;
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        assert!(body["errors"].is_null(), "{body}");
+        if let Ok(what) = std::env::var("BENCH_COUNT") {
+            bench.count(&what).await;
+            return ExitCode::SUCCESS;
+        }
+        let (edges, hostile) = (bench.edges().await, bench.hostile().await);
+        if edges && hostile { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    })
+}
+
+struct Bench {
+    router: Router,
+    doorway: Doorway,
+}
+
+impl Bench {
+    /// What a cached answer takes, in all and in part.
+    async fn edges(&self) -> bool {
+        let viewer = viewer();
+        let mut rounds = Vec::new();
+        for _ in 0..ROUNDS {
+            let begun = cpu();
+            for _ in 0..IN_A_ROUND {
+                black_box(self.request(summary_body()).await);
+            }
+            let whole = (cpu() - begun) / IN_A_ROUND;
+
+            let operations: Vec<_> = (0..IN_A_ROUND).map(|_| self.prepared(&viewer)).collect();
+            let begun = cpu();
+            for operation in operations {
+                black_box(self.executed(operation, &viewer).await);
+            }
+            let execution = (cpu() - begun) / IN_A_ROUND;
+
+            let begun = cpu();
+            for _ in 0..IN_A_ROUND {
+                black_box(self.prepared(&viewer));
+            }
+            let guard = (cpu() - begun) / IN_A_ROUND;
+            rounds.push((whole.saturating_sub(execution), whole, execution, guard));
+        }
+        rounds.sort();
+        let (added, whole, execution, guard) = rounds[ROUNDS / 2];
+        println!("a cached summary, median of {ROUNDS} rounds of {IN_A_ROUND}, CPU of one thread:");
+        println!("  whole {whole:?}, of which execution and its JSON {execution:?}");
+        println!("  edges and guard add {added:?}, the guard with the parameters alone {guard:?}");
+        println!(
+            "  (lowest {:?}, highest {:?}; the aim is {ADDED_AT_MOST:?})",
+            rounds[0].0,
+            rounds[ROUNDS - 1].0
+        );
+        added <= ADDED_AT_MOST
+    }
+
+    /// What each hostile document takes until it is refused.
+    async fn hostile(&self) -> bool {
+        println!("hostile documents, CPU until the refusal, the highest of 5:");
+        let mut good = true;
+        for (name, body) in hostile::requests() {
+            let bytes = body.len();
+            let body = Bytes::from(body);
+            let mut highest = Duration::ZERO;
+            let mut said = (StatusCode::OK, Bytes::new());
+            for _ in 0..5 {
+                let begun = cpu();
+                said = self.request(body.clone()).await;
+                highest = highest.max(cpu() - begun);
+            }
+            let answer: Value =
+                serde_json::from_slice(&said.1).unwrap_or_else(|_| panic!("{name}: {said:?}"));
+            let code = answer["errors"][0]["extensions"]["code"].as_str().unwrap_or("(ran)");
+            println!("  {highest:>12.3?}  {bytes:>7} bytes  {code:<26} {name}");
+            good &= highest <= REFUSED_WITHIN && code != "(ran)";
+        }
+        good
+    }
+
+    /// Runs one part so often, and nothing else.
+    async fn count(&self, what: &str) {
+        let viewer = viewer();
+        match what {
+            "whole" => counted_whole(self).await,
+            "execution" => {
+                let operations = (0..COUNTED).map(|_| self.prepared(&viewer)).collect();
+                counted_execution(self, operations, &viewer).await;
+            }
+            other => panic!("BENCH_COUNT={other}"),
+        }
+    }
+
+    async fn request(&self, body: Bytes) -> (StatusCode, Bytes) {
+        let request = Request::post("/graphql")
+            .header(AUTHORIZATION, format!("Bearer {KEY}"))
+            .header(CONTENT_TYPE, "application/json")
+            .body(Body::from(body))
+            .unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        (response.status(), response.into_body().collect().await.unwrap().to_bytes())
+    }
+
+    fn prepared(&self, viewer: &Viewer) -> Operation {
+        let body: Value = serde_json::from_slice(&summary_body()).unwrap();
+        let call = Call {
+            query: body["query"].as_str().map(str::to_owned),
+            variables: async_graphql::Variables::from_json(body["variables"].clone()),
+            ..Call::default()
+        };
+        self.doorway.prepare(call, viewer).unwrap()
+    }
+
+    async fn executed(&self, operation: Operation, viewer: &Viewer) -> Vec<u8> {
+        self.doorway.execute(operation, viewer.clone(), "bench").await.to_json()
+    }
+}
+
+/// How often a counted part runs.
+const COUNTED: u32 = 200;
+
+/// Named, and not inlined: the counting tool begins and ends with it.
+#[inline(never)]
+async fn counted_whole(bench: &Bench) {
+    for _ in 0..COUNTED {
+        black_box(bench.request(summary_body()).await);
+    }
+}
+
+#[inline(never)]
+async fn counted_execution(bench: &Bench, operations: Vec<Operation>, viewer: &Viewer) {
+    for operation in operations {
+        black_box(bench.executed(operation, viewer).await);
+    }
+}
+
+fn summary_body() -> Bytes {
+    static BODY: std::sync::OnceLock<Bytes> = std::sync::OnceLock::new();
+    BODY.get_or_init(|| json!({ "query": SUMMARY, "variables": { "id": DESIGN } }).to_string().into()).clone()
+}
+
+fn viewer() -> Viewer {
+    Viewer::new("bench", Tenants::Only(vec![TenantId::parse(sandbox::TENANT).unwrap()]), vec![Scope::Read])
+}
+
+/// What this thread has had of a processor.
+fn cpu() -> Duration {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
+}
