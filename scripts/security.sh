@@ -24,7 +24,7 @@ dependencies() {
     if [[ $("$deny" --version 2>/dev/null) != *" $CARGO_DENY" ]]; then
         cargo install --quiet --locked --root "$target/tools" --version "$CARGO_DENY" cargo-deny || return 1
     fi
-    "$deny" --log-level warn check bans licenses sources
+    "$deny" --log-level error check bans licenses sources
 }
 
 schemathesis() {
