@@ -3,8 +3,12 @@
 mod connections;
 mod deliveries;
 mod events;
+mod floods;
+mod frames;
 mod graphql;
+mod mutated;
 mod pages;
 mod parts;
+mod smuggling;
 mod sockets;
 mod world;
