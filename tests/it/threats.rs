@@ -4,5 +4,7 @@
 //! threats have their tests beside what they threaten: tokens in `tokens`, webhooks in `webhook`, connections in the
 //! library's own tests.
 
+mod abuse;
+mod connections;
 mod secrets;
 mod tenants;

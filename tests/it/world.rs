@@ -3,6 +3,7 @@
 mod answer;
 pub(crate) mod issuer;
 mod listener;
+mod neighbour;
 pub(crate) mod process;
 mod subscriber;
 
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use answer::Answer;
 pub(crate) use listener::{Listener, Reader};
+pub(crate) use neighbour::Neighbour;
 pub(crate) use subscriber::Subscriber;
 
 /// The tenant that most tests live in, and another.

@@ -14,7 +14,7 @@ use crate::http::{Config, server::Limits};
 /// Limits that a test does not have to wait long for.
 fn short() -> Limits {
     Limits {
-        first_request: Duration::from_millis(200),
+        head: Duration::from_millis(200),
         idle: Duration::from_millis(300),
         ..Limits::default()
     }
@@ -54,6 +54,41 @@ async fn a_connection_without_requests_is_closed_when_it_was_idle_long_enough() 
     let (said, took) = until_closed(stream).await;
     assert!(said.starts_with("HTTP/1.1 200"), "{said}");
     assert!(took >= Duration::from_millis(250) && took < Duration::from_secs(2), "{took:?}");
+}
+
+/// Says a request's head byte by byte, for ever, and gives how long the server listened.
+async fn say_slowly(mut stream: TcpStream) -> Duration {
+    let began = Instant::now();
+    let slow = async {
+        for byte in b"GET /schema.graphql HTTP/1.1\r\nx-".iter().chain(std::iter::repeat(&b'x')) {
+            if stream.write_all(&[*byte]).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), slow).await.expect("it listens for ever");
+    began.elapsed()
+}
+
+#[tokio::test]
+async fn a_later_head_has_no_longer_than_twice_the_first_ones_time() {
+    let limits =
+        Limits { head: Duration::from_millis(200), idle: Duration::from_secs(60), ..Limits::default() };
+    let world = World::with(Config::default(), limits).await;
+    let first = b"GET /schema.graphql HTTP/1.1\r\nhost: x\r\n\r\n";
+    let mut kept = connect(&world, first).await;
+    let mut said = vec![0; 4096];
+    assert!(kept.read(&mut said).await.unwrap() > 0);
+    // It may be idle for longer than a head may take, and send another request in pieces.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    kept.write_all(&first[..20]).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    kept.write_all(&first[20..]).await.unwrap();
+    assert!(kept.read(&mut said).await.unwrap() > 0, "an honest client was cut off");
+
+    let took = say_slowly(kept).await;
+    assert!(took >= Duration::from_millis(200) && took < Duration::from_secs(2), "{took:?}");
 }
 
 #[tokio::test]
