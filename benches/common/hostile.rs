@@ -16,7 +16,7 @@ pub(crate) fn requests() -> Vec<(&'static str, Vec<u8>)> {
     let fields = |number: usize| (0..number).map(|at| format!("f{at} ")).collect::<String>();
     let aliases = |number: usize| (0..number).map(|at| format!("a{at}:__typename ")).collect::<String>();
     let overlapping =
-        (0..120).map(|at| format!("x{at}: viewer {{ name }} x{at}: viewer {{ name }} ")).collect::<String>();
+        (0..80).map(|at| format!("x{at}: viewer {{ name }} x{at}: viewer {{ name }} ")).collect::<String>();
     vec![
         ("fragments that double, 2^24", document(fragments(24, "...F# ...F#", "__typename"))),
         ("fragments that double, 2^80", document(fragments(80, "...F# ...F#", "__typename"))),
@@ -27,7 +27,7 @@ pub(crate) fn requests() -> Vec<(&'static str, Vec<u8>)> {
         ("300 aliases", document(format!("{{ {} }}", aliases(300)))),
         ("20,000 unknown fields", document(format!("{{ {} }}", fields(20_000)))),
         ("900 unknown fields", document(format!("{{ {} }}", fields(900)))),
-        ("300 fields, each with nonsense in it", document(format!("{{ {} }}", many("viewer { nam } ", 240)))),
+        ("240 fields, each with nonsense in it", document(format!("{{ {} }}", many("viewer { nam } ", 240)))),
         ("fields that overlap", document(format!("{{ {overlapping} }}"))),
         (
             "one key for everything",
@@ -35,10 +35,11 @@ pub(crate) fn requests() -> Vec<(&'static str, Vec<u8>)> {
         ),
         ("5,000 directives", document(format!("{{ viewer {} {{ name }} }}", many("@aa ", 5_000)))),
         ("400 directives", document(format!("{{ viewer {} {{ name }} }}", many("@aa ", 400)))),
-        ("500 levels", document(format!("{}{}", many("{ viewer ", 490), many("}", 490)))),
+        ("300 levels", document(format!("{}{}", many("{ viewer ", 300), many("}", 300)))),
+        ("120 levels", document(format!("{}{}", many("{ viewer ", 120), many("}", 120)))),
         (
-            "inline fragments, 240 levels",
-            document(format!("{{ {} viewer {{ name }} {} }}", many("... on Query { ", 240), many("}", 240))),
+            "inline fragments, 120 levels",
+            document(format!("{{ {} viewer {{ name }} {} }}", many("... on Query { ", 120), many("}", 120))),
         ),
         (
             "lists 5,000 deep",
@@ -49,12 +50,20 @@ pub(crate) fn requests() -> Vec<(&'static str, Vec<u8>)> {
             document(format!("{{ nodes(ids: {}{}) {{ id }} }}", many("[", 480), many("]", 480))),
         ),
         (
-            "objects 230 deep",
+            "lists 120 deep",
+            document(format!("{{ nodes(ids: {}{}) {{ id }} }}", many("[", 120), many("]", 120))),
+        ),
+        (
+            "objects 120 deep",
             document(format!(
                 "mutation {{ createProject(input: {}1{}) {{ replayed }} }}",
-                many("{ a: ", 230),
-                many("}", 230)
+                many("{ a: ", 120),
+                many("}", 120)
             )),
+        ),
+        (
+            "a type of 120 lists",
+            document(format!("query($a: {}ID{}) {{ viewer {{ name }} }}", many("[", 120), many("]", 120))),
         ),
         (
             "a number of 15,000 digits",
@@ -65,22 +74,22 @@ pub(crate) fn requests() -> Vec<(&'static str, Vec<u8>)> {
             document(format!("{{ projects(first: 1e{}) {{ nodes {{ id }} }} }}", many("9", 15_000))),
         ),
         (
-            "10,000 operations",
-            document((0..10_000).map(|at| format!("query Q{at} {{ viewer {{ name }} }} ")).collect()),
+            "4,000 operations",
+            document((0..4_000).map(|at| format!("query Q{at} {{ viewer {{ name }} }} ")).collect()),
         ),
         (
-            "160 operations",
-            document((0..160).map(|at| format!("query Q{at} {{ viewer {{ name }} }} ")).collect()),
+            "120 operations",
+            document((0..120).map(|at| format!("query Q{at} {{ viewer {{ name }} }} ")).collect()),
         ),
         (
-            "300 variables",
+            "240 variables",
             document(format!(
                 "query({}) {{ viewer {{ name }} }}",
-                (0..300).map(|at| format!("$v{at}: ID ")).collect::<String>()
+                (0..240).map(|at| format!("$v{at}: ID ")).collect::<String>()
             )),
         ),
         (
-            "variables 100,000 deep",
+            "variables 60,000 deep",
             format!(
                 r#"{{"query":"query($a: ID){{tenant(tenantId: $a){{id}}}}","variables":{{"a":{}{}}}}}"#,
                 many("[", 60_000),
@@ -89,7 +98,7 @@ pub(crate) fn requests() -> Vec<(&'static str, Vec<u8>)> {
             .into_bytes(),
         ),
         (
-            "a variable of 100,000 items",
+            "a variable of 60,000 items",
             format!(
                 r#"{{"query":"query($a: [ID!]!){{nodes(ids: $a){{id}}}}","variables":{{"a":[{}1]}}}}"#,
                 many("1,", 60_000)

@@ -184,7 +184,8 @@ async fn connection(stream: TcpStream, seat: Seat, shared: Shared) {
         })
     };
     let builder = builder(&shared.limits);
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(Heard::new(stream, Arc::clone(&watch))), service);
+    let connection =
+        builder.serve_connection_with_upgrades(TokioIo::new(Heard::new(stream, Arc::clone(&watch))), service);
     tokio::pin!(connection);
 
     let patience = Patience { idle: shared.limits.idle, head: shared.limits.head };

@@ -173,8 +173,7 @@ fn zeros(mebibytes: usize, checksum: u32) -> Vec<u8> {
     const GZIP: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
     // A block of one MiB with codes of its own: a zero, then "258 more of the last byte" at two bits each. It ends at a
     // whole byte, so that the next can follow.
-    const BEGIN: [u8; 15] =
-        [0xec, 0xc1, 0x31, 0x01, 0, 0, 0, 0xc2, 0xa0, 0xf5, 0x4f, 0x6d, 0x08, 0x5f, 0xa0];
+    const BEGIN: [u8; 15] = [0xec, 0xc1, 0x31, 0x01, 0, 0, 0, 0xc2, 0xa0, 0xf5, 0x4f, 0x6d, 0x08, 0x5f, 0xa0];
     const END: [u8; 6] = [0x3e, 0x03, 0, 0, 0xff, 0xff];
     const LAST: [u8; 2] = [3, 0];
     let block = [&BEGIN[..], &[0; 1016], &END].concat();

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{error::Category, value::RawValue};
 use url::form_urlencoded;
 
-use super::tokens;
+use super::tokens::{self, DEEPEST, Excess};
 use crate::{
     graphql::{Call, Code, Failure},
     http::Config,
@@ -117,7 +117,7 @@ pub(in crate::http) fn from_query(query: &str) -> Result<Call, Failure> {
     assemble(document, document_id, filled(operation_name), variables.as_deref(), extensions.as_deref())
 }
 
-/// Refuses a document that would be too long to parse.
+/// Refuses a document that would be too long or too deep to parse.
 pub(in crate::http) fn check_length(call: &Call, config: &Config) -> Result<(), Failure> {
     let too_long = |limit: usize, unit: &str| {
         let message = format!("the document is longer than {limit} {unit}");
@@ -127,10 +127,14 @@ pub(in crate::http) fn check_length(call: &Call, config: &Config) -> Result<(), 
     if query.len() > config.document_bytes {
         return too_long(config.document_bytes, "bytes");
     }
-    if tokens::exceed(query, config.document_tokens) {
-        return too_long(config.document_tokens, "tokens");
+    match tokens::excess(query, config.document_tokens) {
+        Some(Excess::Tokens) => too_long(config.document_tokens, "tokens"),
+        Some(Excess::Nesting) => {
+            let message = format!("the document nests deeper than {DEEPEST} brackets within one another");
+            Err(Failure::new(Code::OperationTooExpensive, message))
+        }
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn assemble(

@@ -85,7 +85,8 @@ impl Watch {
         if self.running.load(Relaxed) > 0 {
             return Verdict::Wait(soon);
         }
-        let heard = Some(self.heard_ms.load(Relaxed)).filter(|it| *it > 0 && !self.many_streams.load(Relaxed));
+        let heard =
+            Some(self.heard_ms.load(Relaxed)).filter(|it| *it > 0 && !self.many_streams.load(Relaxed));
         if heard.is_some_and(|it| at(it) + patience.head <= now) {
             return Verdict::Cut;
         }

@@ -13,11 +13,7 @@ use crate::http::{Config, server::Limits};
 
 /// Limits that a test does not have to wait long for.
 fn short() -> Limits {
-    Limits {
-        head: Duration::from_millis(200),
-        idle: Duration::from_millis(300),
-        ..Limits::default()
-    }
+    Limits { head: Duration::from_millis(200), idle: Duration::from_millis(300), ..Limits::default() }
 }
 
 /// Everything the server says until it hangs up, and how long that took.

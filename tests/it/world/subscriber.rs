@@ -57,19 +57,32 @@ impl Subscriber {
     }
 
     async fn send(&mut self, message: Value) {
-        self.0.send(Message::text(message.to_string())).await.unwrap();
+        self.say(message.to_string()).await;
+    }
+
+    /// Sends a message as it is, whatever it is worth.
+    pub(crate) async fn say(&mut self, text: String) {
+        self.0.send(Message::text(text)).await.unwrap();
+    }
+
+    /// The next message, or the code and the reason of the close that came instead.
+    pub(crate) async fn message_or_close(&mut self) -> Result<Value, (u16, String)> {
+        loop {
+            let next = tokio::time::timeout(PATIENCE, self.0.next()).await.expect("a message in time");
+            match next.expect("the socket is open").expect("the socket is sound") {
+                Message::Text(text) => return Ok(serde_json::from_str(&text).unwrap()),
+                Message::Close(frame) => {
+                    let frame = frame.expect("a code");
+                    return Err((frame.code.into(), frame.reason.to_string()));
+                }
+                _ => {}
+            }
+        }
     }
 
     /// The next message.
     pub(crate) async fn message(&mut self) -> Value {
-        loop {
-            let next = tokio::time::timeout(PATIENCE, self.0.next()).await.expect("a message in time");
-            match next.expect("the socket is open").expect("the socket is sound") {
-                Message::Text(text) => return serde_json::from_str(&text).unwrap(),
-                Message::Close(frame) => panic!("closed: {frame:?}"),
-                _ => {}
-            }
-        }
+        self.message_or_close().await.unwrap_or_else(|close| panic!("closed: {close:?}"))
     }
 
     /// The code with which the gateway closes the socket, without another message before.
