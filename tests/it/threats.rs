@@ -6,5 +6,7 @@
 
 mod abuse;
 mod connections;
+mod origins;
+mod paths;
 mod secrets;
 mod tenants;

@@ -74,7 +74,10 @@ impl Signer {
                 json!({ "kty": "OKP", "crv": "Ed25519", "x": encode(pair.public_key().as_ref()) })
             }
         };
-        jwk["kid"] = json!(self.id);
+        // A key without a name has no member for one.
+        if !self.id.is_empty() {
+            jwk["kid"] = json!(self.id);
+        }
         jwk
     }
 

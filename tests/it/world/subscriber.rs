@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream,
-    tungstenite::{Message, client::IntoClientRequest, http::HeaderValue},
+    tungstenite::{self, Message, client::IntoClientRequest, http::HeaderValue},
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -41,14 +41,30 @@ impl Subscriber {
 
     /// Connects and presents the key.
     pub(crate) async fn knock(url: &str, key: &str) -> Self {
-        let mut request = url.replacen("http", "ws", 1).into_client_request().unwrap();
-        let protocol = HeaderValue::from_static("graphql-transport-ws");
-        request.headers_mut().insert("sec-websocket-protocol", protocol);
-        let (socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
-        let mut this = Self(socket);
         let credential = json!({ "Authorization": format!("Bearer {key}") });
-        this.send(json!({ "type": "connection_init", "payload": credential })).await;
+        Self::say_first(url, json!({ "type": "connection_init", "payload": credential })).await
+    }
+
+    /// Connects and says this first.
+    pub(crate) async fn say_first(url: &str, message: Value) -> Self {
+        let mut this = Self::try_connect(url, None).await.expect("a handshake");
+        this.send(message).await;
         this
+    }
+
+    /// Connects as a page of that origin does, if it may; else the status with which the handshake was refused.
+    pub(crate) async fn try_connect(url: &str, origin: Option<&str>) -> Result<Self, u16> {
+        let mut request = url.replacen("http", "ws", 1).into_client_request().unwrap();
+        let headers = request.headers_mut();
+        headers.insert("sec-websocket-protocol", HeaderValue::from_static("graphql-transport-ws"));
+        if let Some(origin) = origin {
+            headers.insert("origin", HeaderValue::from_str(origin).unwrap());
+        }
+        match tokio_tungstenite::connect_async(request).await {
+            Ok((socket, _)) => Ok(Self(socket)),
+            Err(tungstenite::Error::Http(refused)) => Err(refused.status().as_u16()),
+            Err(other) => panic!("{other}"),
+        }
     }
 
     /// Sends an operation, whatever its payload is.
