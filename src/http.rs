@@ -106,10 +106,12 @@ pub fn router(state: State) -> Router {
 
 /// What people read.
 fn pages(state: &Arc<State>) -> Router {
-    Router::new()
-        .route("/", edge::route(state, "/", page::index))
+    let explorer = Router::new()
         .route("/graphiql", edge::route(state, "/graphiql", page::graphiql))
-        .route("/graphiql/config.json", edge::route(state, "/graphiql/config.json", page::config))
+        .route("/graphiql/config.json", edge::route(state, "/graphiql/config.json", page::config));
+    Router::new()
+        .merge(if state.site.graphiql { explorer } else { Router::new() })
+        .route("/", edge::route(state, "/", page::index))
         .route("/schema.graphql", edge::route(state, "/schema.graphql", page::schema))
         .route("/assets/{*path}", edge::route(state, "/assets/{*path}", page::asset))
 }

@@ -6,6 +6,7 @@ mod events;
 mod floods;
 mod frames;
 mod graphql;
+mod internal;
 mod mutated;
 mod pages;
 mod parts;
