@@ -1,5 +1,6 @@
 //! The edges as a client sees them: real sockets, and a schema of their own that is no bigger than they need.
 
+mod client;
 mod connections;
 mod deliveries;
 mod events;

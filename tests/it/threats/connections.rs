@@ -15,8 +15,8 @@ const MANY: usize = 60;
 
 /// The time-outs of these tests, and how long a connection may last at most: one of them, twice, and what a loaded machine
 /// takes on top.
-const TIMEOUT: &str = "500ms";
-const LONGEST: Duration = Duration::from_secs(5);
+const TIMEOUT: &str = "1s";
+const LONGEST: Duration = Duration::from_secs(8);
 
 /// What a neighbour may wait.
 const P99: Duration = Duration::from_secs(1);
@@ -87,7 +87,7 @@ async fn sixty(at_once: &str, slowly: Option<u8>) -> Vec<String> {
     assert_eq!(world.aurora.calls().len(), calls, "Aurora was asked");
     let closed = all.iter().filter(|(took, _)| *took < LONGEST).count();
     assert_eq!(closed, MANY);
-    assert!(all.iter().all(|(took, _)| *took >= Duration::from_millis(400)), "closed before its time");
+    assert!(all.iter().all(|(took, _)| *took >= Duration::from_millis(900)), "closed before its time");
     all.into_iter().map(|(_, said)| said).collect()
 }
 
