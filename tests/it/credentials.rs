@@ -99,7 +99,13 @@ async fn nobody_without_a_credential_learns_what_the_schema_has() {
             .say(json!({ "id": "1", "type": "subscribe", "payload": { "query": misspelt } }).to_string())
             .await;
         let (_, closed) = socket.message_or_close().await.unwrap_err();
-        for said in [answer, closed] {
+        let early = json!({ "id": "1", "type": "subscribe", "payload": { "query": misspelt } });
+        let mut early = Subscriber::say_first(&world.url("/graphql"), early).await;
+        let (code, too_early) = early.message_or_close().await.unwrap_err();
+        assert_eq!(code, 4401);
+        let in_url = world.by_get(misspelt, &json!({})).header("authorization", "Basic eDp5");
+        let in_url = in_url.send().await.unwrap().text().await.unwrap();
+        for said in [answer, closed, too_early, in_url] {
             assert!(
                 !["Did you mean", "viewer", "designSummary"].iter().any(|it| said.contains(it)),
                 "{said}"

@@ -274,7 +274,7 @@ async fn an_issuer_that_says_too_much_is_not_quoted() {
         let file = Stdio::from(File::create(&log).unwrap());
         let (running, base, said) = Running::start_logging(serve.arg("serve"), "listens on ", file);
         let admin = said.split("(admin ").nth(1).unwrap().trim_end().trim_end_matches(')').to_owned();
-        let http = reqwest::Client::new();
+        let http = reqwest::Client::builder().build().unwrap();
         let mut caller = Caller { http, base, admin, said: Vec::new() };
         caller
             .ask(&signer.token(&json!({ "iss": ISSUER, "aud": AUDIENCE })), "{ viewer { name } }", json!({}))

@@ -22,7 +22,7 @@ impl Neighbour {
         let took = Arc::<Mutex<Vec<Duration>>>::default();
         let (noted, key, body) = (Arc::clone(&took), key.to_owned(), json!({ "query": query }));
         let asking = tokio::spawn(async move {
-            let http = reqwest::Client::new();
+            let http = reqwest::Client::builder().build().unwrap();
             loop {
                 let asked = Instant::now();
                 let answer = http.post(&url).bearer_auth(&key).json(&body).send().await.unwrap();
