@@ -120,6 +120,7 @@ pub(super) async fn config(exchange: Exchange) -> Served {
     let demo = exchange.state.site.demo.as_ref();
     let config = serde_json::json!({
         "demo": demo.map(|it| serde_json::json!({ "apiKey": it.api_key, "tenantId": it.tenant_id })),
+        "explorer": exchange.state.site.graphiql,
         "version": env!("CARGO_PKG_VERSION"),
     });
     let mut response = Response::new(Body::from(config.to_string()));
