@@ -118,7 +118,7 @@ impl App {
             doorway: doorway.clone(),
             intake,
             metrics: Arc::clone(&metrics),
-            site: Site { demo, sdl: Bytes::from(graphql::sdl()) },
+            site: Site { demo, graphiql: config.server.graphiql, sdl: Bytes::from(graphql::sdl()) },
             shutdown: sockets.clone(),
         });
         let admin_router = http::admin_router(Admin { metrics, ready: readiness(&draining, &journal) });
@@ -151,7 +151,6 @@ impl App {
     }
 
     /// Its edges, for whoever calls them without a connection.
-    #[must_use]
     pub fn router(&self) -> axum::Router {
         self.router.clone()
     }

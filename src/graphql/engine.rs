@@ -134,6 +134,19 @@ impl Answer {
         Self { executed: false, response: Response::from_errors(why.into().0), cursor: None }
     }
 
+    /// Names the request in every error of ours that does not yet: the operator finds by it what the caller is not told.
+    #[must_use]
+    pub fn named(mut self, request_id: &str) -> Self {
+        for error in &mut self.response.errors {
+            let Some(extensions) = &mut error.extensions else { continue };
+            let is_ours = extensions.get("code").is_some_and(|it| *it == Value::from(Code::Internal.text()));
+            if is_ours && extensions.get("requestId").is_none() {
+                extensions.set("requestId", request_id);
+            }
+        }
+        self
+    }
+
     /// The answer as JSON: `errors` before `data`, and no `data` where nothing ran.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {

@@ -278,7 +278,7 @@ where
             (name, piece) = turns.next() => match ends.get() {
                 // Checked here too: an operation that never pauses would be heard until the reading loop has its turn.
                 Some(ends) if *ends <= Instant::now() => return Close::CREDENTIAL_EXPIRED,
-                _ => match wanted(session.dialect, &name, piece, machine) {
+                _ => match wanted(session, &name, piece, machine) {
                     Some(text) => Message::Text(text.into()),
                     None => continue,
                 },
@@ -293,14 +293,15 @@ where
 }
 
 /// What is to be written of a piece. An id is free again before the client reads that its operation ended.
-fn wanted(dialect: Dialect, name: &Name, piece: Option<Piece>, machine: &Mutex<Machine>) -> Option<String> {
+fn wanted(session: &Session, name: &Name, piece: Option<Piece>, machine: &Mutex<Machine>) -> Option<String> {
     let mut machine = lock(machine);
     match piece {
         Some(Piece::Answer(text)) => machine.is_running(name).then_some(text),
         Some(Piece::End(text)) => machine.finish(name).then_some(text),
         None => machine.finish(name).then(|| {
             let failure = Failure::new(Code::Internal, "the operation ended without an answer");
-            message::error(dialect, &name.id, &Answer::refused(failure))
+            let refused = Answer::refused(failure).named(session.id.as_str());
+            message::error(session.dialect, &name.id, &refused)
         }),
     }
 }

@@ -36,7 +36,8 @@ pub(super) async fn run(
     let operation = match prepare(&state, call, &viewer) {
         Ok(operation) => operation,
         Err(refused) => {
-            let refused = message::error(dialect, &id, &Answer::refused(refused));
+            let refused = Answer::refused(refused).named(request_id.as_str());
+            let refused = message::error(dialect, &id, &refused);
             // Nobody listens any more where the socket is closed.
             let _closed = say.send(Piece::End(refused)).await;
             return;
