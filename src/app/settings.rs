@@ -66,6 +66,7 @@ pub(super) fn intake(config: &Config) -> intake::Config {
     intake::Config {
         header: webhooks.header.to_string(),
         secret: webhooks.secret.clone(),
+        previous_secret: webhooks.previous_secret.clone(),
         basic: webhooks.basic.as_ref().map(|it| (it.user.clone(), it.password.clone())),
         default_tenant: webhooks.default_tenant.clone(),
     }
