@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 pub use settings::{aurora, check_documents, webhook_target};
 
 use crate::{
+    aurora::Aurora,
     catalog::Catalog,
     clock::Clock,
     config::Config,
@@ -57,6 +58,8 @@ pub struct App {
     credentials: Credentials,
     relay: Relay,
     catalog: Catalog,
+    aurora: Aurora,
+    store: Store,
     journal: Arc<dyn Journal>,
     db: Db,
     clock: Clock,
@@ -87,8 +90,9 @@ impl App {
         let journal = SqliteJournal::open(db.clone(), clock.clone()).await?;
         let journal: Arc<dyn Journal> = Arc::new(journal);
 
-        let aurora = settings::aurora(config, clock.clone())?;
-        let catalog = Catalog::new(aurora.clone(), store, clock.clone(), &settings::freshness(config));
+        let aurora = aurora_with_keys(config, &store, clock.clone()).await?;
+        let catalog =
+            Catalog::new(aurora.clone(), store.clone(), clock.clone(), &settings::freshness(config));
         let (grant, grants) = mpsc::channel(GRANTS);
         let intake = Intake::new(settings::intake(config), Arc::clone(&journal), clock.clone(), grant);
         let relay = Relay::new(Arc::clone(&journal), catalog.clone(), clock.clone(), grants);
@@ -103,7 +107,7 @@ impl App {
             page_size: u32::try_from(config.limits.page_size)?,
         };
 
-        let counts = counts::sources(aurora, parts.catalog.clone(), intake.grants_dropped());
+        let counts = counts::sources(aurora.clone(), parts.catalog.clone(), intake.grants_dropped());
         let metrics = Arc::new(Metrics::over(counts));
         let sockets = CancellationToken::new();
         let draining = Arc::new(AtomicBool::new(false));
@@ -123,23 +127,17 @@ impl App {
         });
         let admin_router = http::admin_router(Admin { metrics, ready: readiness(&draining, &journal) });
 
-        let limits = settings::connections(config);
-        let listen = |address: SocketAddr| {
-            let limits = limits.clone();
-            async move {
-                let bound = Server::bind(address, limits).await;
-                bound.with_context(|| format!("the address {address} cannot be had"))
-            }
-        };
         Ok(Self {
-            public: listen(config.server.listen).await?,
-            admin: listen(config.server.admin_listen).await?,
+            public: listen(config.server.listen, config).await?,
+            admin: listen(config.server.admin_listen, config).await?,
             router,
             doorway,
             admin_router,
             credentials,
             relay,
             catalog: creates,
+            aurora,
+            store,
             journal,
             db,
             clock,
@@ -151,7 +149,6 @@ impl App {
     }
 
     /// Its edges, for whoever calls them without a connection.
-    #[must_use]
     pub fn router(&self) -> axum::Router {
         self.router.clone()
     }
@@ -184,8 +181,9 @@ impl App {
         let mut parts = JoinSet::new();
         parts.spawn(self.relay.run(work_ends.clone()));
         parts.spawn(self.credentials.keep(work_ends.clone()));
-        let (journal, clock, retention) = (self.journal, self.clock, self.retention);
-        let once = move || prune(Arc::clone(&journal), clock.clone(), retention);
+        parts.spawn(self.aurora.keep_fresh(work_ends.clone()));
+        let (journal, store, clock, retention) = (self.journal, self.store, self.clock, self.retention);
+        let once = move || prune(Arc::clone(&journal), store.clone(), clock.clone(), retention);
         parts.spawn(again_and_again(once, work_ends.clone()));
         let admin = self.admin.serve(self.admin_router, admin_ends.clone(), ADMIN_DRAIN);
         parts.spawn(async move {
@@ -228,6 +226,20 @@ impl App {
         self.db.close().await;
         trouble.map_or(Ok(()), Err)
     }
+}
+
+/// The client of Aurora, with the keys that it left in the store.
+async fn aurora_with_keys(config: &Config, store: &Store, clock: Clock) -> anyhow::Result<Aurora> {
+    let aurora = settings::aurora(config, clock)?;
+    if let Some(keys) = settings::encryption_keys(config) {
+        aurora.keep_sealed(store.clone(), &keys).await?;
+    }
+    Ok(aurora)
+}
+
+async fn listen(address: SocketAddr, config: &Config) -> anyhow::Result<Server> {
+    let bound = Server::bind(address, settings::connections(config)).await;
+    bound.with_context(|| format!("the address {address} cannot be had"))
 }
 
 /// Waits until it is told to stop, or something ends that must not.
@@ -287,7 +299,10 @@ async fn again_and_again<F: Future<Output = ()>>(once: impl Fn() -> F, stop: Can
 }
 
 /// Between two of its batches this can be dropped: each is a transaction of its own.
-async fn prune(journal: Arc<dyn Journal>, clock: Clock, retention: Duration) {
+async fn prune(journal: Arc<dyn Journal>, store: Store, clock: Clock, retention: Duration) {
+    if let Err(error) = store.prune_sealed_keys(clock.now()).await {
+        tracing::warn!(%error, "sealed keys that have ended could not be thrown away");
+    }
     match journal.prune(clock.now(), retention).await {
         Ok(pruned) => tracing::debug!(?pruned, "threw away what was too old"),
         Err(error) => tracing::warn!(error = %error, "what is too old could not be thrown away"),

@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 
 use super::registration::Target;
 use crate::{
-    aurora::{self as client, Aurora},
+    aurora::{self as client, Aurora, EncryptionKeys},
     cache::Freshness,
     catalog::Rules,
     clock::Clock,
@@ -37,6 +37,13 @@ pub fn aurora(config: &Config, clock: Clock) -> anyhow::Result<Aurora> {
         api_version: settings.api_version.clone(),
     };
     Ok(Aurora::try_new(client, clock)?)
+}
+
+/// What tenants' keys are sealed under on disk, if they are to be kept there.
+pub(super) fn encryption_keys(config: &Config) -> Option<EncryptionKeys> {
+    let store = &config.store;
+    let current = store.encryption_key.clone()?;
+    Some(EncryptionKeys { current, previous: store.previous_encryption_key.clone() })
 }
 
 /// Where and how Aurora shall deliver.
