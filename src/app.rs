@@ -5,6 +5,7 @@
 
 mod counts;
 pub mod registration;
+mod rotation;
 mod settings;
 
 use std::{
@@ -19,7 +20,7 @@ use std::{
 use anyhow::Context;
 use bytes::Bytes;
 use tokio::{
-    sync::mpsc,
+    sync::{Notify, mpsc},
     task::{JoinHandle, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
@@ -41,6 +42,8 @@ use crate::{
     telemetry::Metrics,
 };
 
+use rotation::Rotation;
+
 /// Session tokens that wait to be exchanged. More than Aurora's allowance lets through in a minute would be too old by
 /// their turn.
 const GRANTS: usize = 256;
@@ -59,6 +62,7 @@ pub struct App {
     relay: Relay,
     catalog: Catalog,
     aurora: Aurora,
+    rotation: Rotation,
     store: Store,
     journal: Arc<dyn Journal>,
     db: Db,
@@ -107,7 +111,8 @@ impl App {
             page_size: u32::try_from(config.limits.page_size)?,
         };
 
-        let counts = counts::sources(aurora.clone(), parts.catalog.clone(), intake.grants_dropped());
+        let rotation = Rotation::new(config, aurora.clone(), intake.proofs());
+        let counts = counts::sources(&aurora, &parts.catalog, &intake, &rotation);
         let metrics = Arc::new(Metrics::over(counts));
         let sockets = CancellationToken::new();
         let draining = Arc::new(AtomicBool::new(false));
@@ -137,6 +142,7 @@ impl App {
             relay,
             catalog: creates,
             aurora,
+            rotation,
             store,
             journal,
             db,
@@ -171,6 +177,12 @@ impl App {
         self.admin.address()
     }
 
+    /// Whoever notifies this has the settings read again, for secrets that have changed.
+    #[must_use]
+    pub fn reload(&self) -> Arc<Notify> {
+        self.rotation.asked()
+    }
+
     /// Answers until it is told to stop, then lets what is under way come to its end.
     ///
     /// # Errors
@@ -182,6 +194,7 @@ impl App {
         parts.spawn(self.relay.run(work_ends.clone()));
         parts.spawn(self.credentials.keep(work_ends.clone()));
         parts.spawn(self.aurora.keep_fresh(work_ends.clone()));
+        parts.spawn(self.rotation.run(work_ends.clone()));
         let (journal, store, clock, retention) = (self.journal, self.store, self.clock, self.retention);
         let once = move || prune(Arc::clone(&journal), store.clone(), clock.clone(), retention);
         parts.spawn(again_and_again(once, work_ends.clone()));

@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 
 use super::registration::Target;
 use crate::{
-    aurora::{self as client, Aurora, EncryptionKeys},
+    aurora::{self as client, Aurora, EncryptionKeys, NewKeys},
     cache::Freshness,
     catalog::Rules,
     clock::Clock,
@@ -44,6 +44,15 @@ pub(super) fn encryption_keys(config: &Config) -> Option<EncryptionKeys> {
     let store = &config.store;
     let current = store.encryption_key.clone()?;
     Some(EncryptionKeys { current, previous: store.previous_encryption_key.clone() })
+}
+
+/// The keys that can be taken in place of those that `running` has: of the same application, and tenants' own.
+pub(super) fn new_keys(running: &Config, read: &Config) -> NewKeys {
+    let application = running.aurora.application.as_ref().zip(read.aurora.application.as_ref());
+    NewKeys {
+        application: application.filter(|(old, new)| old.id == new.id).map(|(_, new)| new.key.clone()),
+        tenants: read.aurora.tenants.iter().map(|it| (it.id.clone(), it.key.clone())).collect(),
+    }
 }
 
 /// Where and how Aurora shall deliver.

@@ -5,6 +5,7 @@ mod early;
 mod herd;
 mod kept;
 mod refused;
+mod rotated;
 mod skew;
 
 /// A read that always asks Aurora where nothing is in memory, and whose answer is no error while the tenant is connected.

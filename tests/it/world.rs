@@ -151,6 +151,11 @@ impl World {
         self.aurora.calls_to("POST", "/partner_applications/*/tenants/*/create_token")
     }
 
+    /// The operator's page of metrics.
+    pub(crate) async fn metrics(&self) -> String {
+        self.http.get(self.admin_url("/metrics")).send().await.unwrap().text().await.unwrap()
+    }
+
     /// Makes a project through the gateway and gives Aurora's id of it.
     pub(crate) async fn project(&self) -> String {
         let made = self
