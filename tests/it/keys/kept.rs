@@ -4,7 +4,7 @@ use heliograph::sandbox::SessionTokens;
 use serde_json::json;
 
 use super::{HOUR, PROJECTS};
-use crate::world::{KEY, TENANT, World};
+use crate::world::{KEY, OTHER, OTHER_KEY, TENANT, World};
 
 const FIRST: (&str, &str) =
     ("HELIOGRAPH_STORE__ENCRYPTION_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
@@ -96,6 +96,25 @@ async fn a_key_is_for_its_application_and_its_aurora_alone() {
     assert_not_connected(&world).await;
     world.restart_with(&[("HELIOGRAPH_AURORA__APPLICATION_ID", "app_sandbox")]).await;
     assert_connected(&world).await;
+}
+
+#[tokio::test]
+async fn a_key_that_was_moved_to_another_tenant_or_damaged_opens_for_nobody_and_stops_nothing() {
+    for damage in [
+        format!("UPDATE sealed_keys SET tenant = '{OTHER}'"),
+        "UPDATE sealed_keys SET sealed = substr(sealed, 1, 40)".to_owned(),
+        "UPDATE sealed_keys SET sealed = x''".to_owned(),
+    ] {
+        let mut world = connected(&[FIRST]).await;
+        let file = rusqlite::Connection::open(world.store().join("heliograph.db")).unwrap();
+        assert_eq!(file.execute(&damage, []).unwrap(), 1, "{damage}");
+        drop(file);
+        world.restart().await;
+        assert_not_connected(&world).await;
+        let other = world.ask(OTHER_KEY, PROJECTS, json!({})).await;
+        assert_eq!(other.errors(), ["TENANT_NOT_CONNECTED at projects"], "{damage}");
+        assert_eq!(world.exchanges(), 1, "nothing was sent in vain");
+    }
 }
 
 #[tokio::test]
