@@ -1,10 +1,15 @@
 //! Keys over a restart.
 
-use heliograph::sandbox::SessionTokens;
+use std::collections::BTreeMap;
+
+use heliograph::sandbox::{self, Sandbox, SessionTokens};
 use serde_json::json;
 
 use super::{HOUR, PROJECTS};
-use crate::world::{KEY, OTHER, OTHER_KEY, TENANT, World};
+use crate::world::{
+    Answer, KEY, OTHER, OTHER_KEY, TENANT, World,
+    process::{Running, command},
+};
 
 const FIRST: (&str, &str) =
     ("HELIOGRAPH_STORE__ENCRYPTION_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
@@ -128,4 +133,47 @@ async fn a_key_has_after_a_restart_what_is_left_of_its_life() {
     world.restart().await;
     assert_not_connected(&world).await;
     assert!(world.aurora.calls().iter().all(|it| it.status == Some(200)), "no request met a dead key");
+}
+
+#[tokio::test]
+async fn a_tenant_that_was_told_it_is_connected_is_so_after_a_kill() {
+    let config = sandbox::Config {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        session_tokens: SessionTokens::Required,
+        ..sandbox::Config::default()
+    };
+    let (aurora, place) = (Sandbox::start(config).await.unwrap(), tempfile::tempdir().unwrap());
+    let settings = BTreeMap::from([
+        ("SERVER__LISTEN", "127.0.0.1:0".to_owned()),
+        ("SERVER__ADMIN_LISTEN", "127.0.0.1:0".to_owned()),
+        ("AURORA__BASE_URL", aurora.base_url()),
+        ("AURORA__APPLICATION_ID", sandbox::APPLICATION_ID.to_owned()),
+        ("AURORA__APPLICATION_KEY", sandbox::APPLICATION_KEY.to_owned()),
+        ("AURORA__SESSION_TOKEN", "required".to_owned()),
+        ("STORE__ENCRYPTION_KEY", FIRST.1.to_owned()),
+        ("WEBHOOKS__SECRET", "webhook-secret-of-a-process".to_owned()),
+        ("AUTH__API_KEYS__0__NAME", "process".to_owned()),
+        ("AUTH__API_KEYS__0__KEY", "key-of-a-process-0001".to_owned()),
+        ("AUTH__API_KEYS__0__TENANTS", TENANT.to_owned()),
+        ("AUTH__API_KEYS__0__SCOPES", "read,write".to_owned()),
+    ]);
+    let http = reqwest::Client::builder().build().unwrap();
+    let ask = |base: &str, query: String| {
+        let request = http.post(format!("{base}/graphql")).bearer_auth("key-of-a-process-0001");
+        let request = request.json(&json!({ "query": query }));
+        async move { Answer::of(request.send().await.unwrap()).await }
+    };
+    let serve = || Running::start(command(place.path(), &settings).arg("serve"), "listens on ");
+
+    let (running, base, _) = serve();
+    let token = aurora.handle().issue_session_token(TENANT).unwrap();
+    let connect = format!(
+        r#"mutation {{ connectTenant(input: {{ tenantId: "{TENANT}", sessionToken: "{token}" }}) {{ keyExpiresAt }} }}"#
+    );
+    ask(&base, connect).await.sound();
+    // Killed, without a word of warning.
+    drop(running);
+    let (running, base, _) = serve();
+    ask(&base, PROJECTS.to_owned()).await.sound();
+    drop(running);
 }
