@@ -5,6 +5,7 @@
 
 mod counts;
 pub mod registration;
+mod rotation;
 mod settings;
 
 use std::{
@@ -19,7 +20,7 @@ use std::{
 use anyhow::Context;
 use bytes::Bytes;
 use tokio::{
-    sync::mpsc,
+    sync::{Notify, mpsc},
     task::{JoinHandle, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 pub use settings::{aurora, check_documents, webhook_target};
 
 use crate::{
+    aurora::Aurora,
     catalog::Catalog,
     clock::Clock,
     config::Config,
@@ -39,6 +41,8 @@ use crate::{
     store::Store,
     telemetry::Metrics,
 };
+
+use rotation::Rotation;
 
 /// Session tokens that wait to be exchanged. More than Aurora's allowance lets through in a minute would be too old by
 /// their turn.
@@ -57,6 +61,9 @@ pub struct App {
     credentials: Credentials,
     relay: Relay,
     catalog: Catalog,
+    aurora: Aurora,
+    rotation: Rotation,
+    store: Store,
     journal: Arc<dyn Journal>,
     db: Db,
     clock: Clock,
@@ -87,8 +94,9 @@ impl App {
         let journal = SqliteJournal::open(db.clone(), clock.clone()).await?;
         let journal: Arc<dyn Journal> = Arc::new(journal);
 
-        let aurora = settings::aurora(config, clock.clone())?;
-        let catalog = Catalog::new(aurora.clone(), store, clock.clone(), &settings::freshness(config));
+        let aurora = aurora_with_keys(config, &store, clock.clone()).await?;
+        let catalog =
+            Catalog::new(aurora.clone(), store.clone(), clock.clone(), &settings::freshness(config));
         let (grant, grants) = mpsc::channel(GRANTS);
         let intake = Intake::new(settings::intake(config), Arc::clone(&journal), clock.clone(), grant);
         let relay = Relay::new(Arc::clone(&journal), catalog.clone(), clock.clone(), grants);
@@ -103,7 +111,8 @@ impl App {
             page_size: u32::try_from(config.limits.page_size)?,
         };
 
-        let counts = counts::sources(aurora, parts.catalog.clone(), intake.grants_dropped());
+        let rotation = Rotation::new(config, aurora.clone(), intake.proofs());
+        let counts = counts::sources(&aurora, &parts.catalog, &intake, &rotation);
         let metrics = Arc::new(Metrics::over(counts));
         let sockets = CancellationToken::new();
         let draining = Arc::new(AtomicBool::new(false));
@@ -123,23 +132,18 @@ impl App {
         });
         let admin_router = http::admin_router(Admin { metrics, ready: readiness(&draining, &journal) });
 
-        let limits = settings::connections(config);
-        let listen = |address: SocketAddr| {
-            let limits = limits.clone();
-            async move {
-                let bound = Server::bind(address, limits).await;
-                bound.with_context(|| format!("the address {address} cannot be had"))
-            }
-        };
         Ok(Self {
-            public: listen(config.server.listen).await?,
-            admin: listen(config.server.admin_listen).await?,
+            public: listen(config.server.listen, config).await?,
+            admin: listen(config.server.admin_listen, config).await?,
             router,
             doorway,
             admin_router,
             credentials,
             relay,
             catalog: creates,
+            aurora,
+            rotation,
+            store,
             journal,
             db,
             clock,
@@ -173,6 +177,12 @@ impl App {
         self.admin.address()
     }
 
+    /// Whoever notifies this has the settings read again, for secrets that have changed.
+    #[must_use]
+    pub fn reload(&self) -> Arc<Notify> {
+        self.rotation.asked()
+    }
+
     /// Answers until it is told to stop, then lets what is under way come to its end.
     ///
     /// # Errors
@@ -183,8 +193,10 @@ impl App {
         let mut parts = JoinSet::new();
         parts.spawn(self.relay.run(work_ends.clone()));
         parts.spawn(self.credentials.keep(work_ends.clone()));
-        let (journal, clock, retention) = (self.journal, self.clock, self.retention);
-        let once = move || prune(Arc::clone(&journal), clock.clone(), retention);
+        parts.spawn(self.aurora.keep_fresh(work_ends.clone()));
+        parts.spawn(self.rotation.run(work_ends.clone()));
+        let (journal, store, clock, retention) = (self.journal, self.store, self.clock, self.retention);
+        let once = move || prune(Arc::clone(&journal), store.clone(), clock.clone(), retention);
         parts.spawn(again_and_again(once, work_ends.clone()));
         let admin = self.admin.serve(self.admin_router, admin_ends.clone(), ADMIN_DRAIN);
         parts.spawn(async move {
@@ -227,6 +239,20 @@ impl App {
         self.db.close().await;
         trouble.map_or(Ok(()), Err)
     }
+}
+
+/// The client of Aurora, with the keys that it left in the store.
+async fn aurora_with_keys(config: &Config, store: &Store, clock: Clock) -> anyhow::Result<Aurora> {
+    let aurora = settings::aurora(config, clock)?;
+    if let Some(keys) = settings::encryption_keys(config) {
+        aurora.keep_sealed(store.clone(), &keys).await?;
+    }
+    Ok(aurora)
+}
+
+async fn listen(address: SocketAddr, config: &Config) -> anyhow::Result<Server> {
+    let bound = Server::bind(address, settings::connections(config)).await;
+    bound.with_context(|| format!("the address {address} cannot be had"))
 }
 
 /// Waits until it is told to stop, or something ends that must not.
@@ -286,7 +312,10 @@ async fn again_and_again<F: Future<Output = ()>>(once: impl Fn() -> F, stop: Can
 }
 
 /// Between two of its batches this can be dropped: each is a transaction of its own.
-async fn prune(journal: Arc<dyn Journal>, clock: Clock, retention: Duration) {
+async fn prune(journal: Arc<dyn Journal>, store: Store, clock: Clock, retention: Duration) {
+    if let Err(error) = store.prune_sealed_keys(clock.now()).await {
+        tracing::warn!(%error, "sealed keys that have ended could not be thrown away");
+    }
     match journal.prune(clock.now(), retention).await {
         Ok(pruned) => tracing::debug!(?pruned, "threw away what was too old"),
         Err(error) => tracing::warn!(error = %error, "what is too old could not be thrown away"),

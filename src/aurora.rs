@@ -27,10 +27,12 @@ use std::{collections::HashMap, fmt, num::NonZeroU32, sync::Arc, time::Duration}
 
 use jiff::Timestamp;
 use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::{clock::Clock, domain::TenantId};
+use crate::{clock::Clock, domain::TenantId, store::Store};
 
+pub use credentials::{EncryptionKeys, KeyLives, NewKeys, Rotated};
 pub use error::{Cause, Error, NotConnected, Rejection, SetupError};
 pub use meter::Meter;
 pub use project::{Listed, Page};
@@ -106,6 +108,43 @@ impl Aurora {
         Ok(Self(Arc::new(Inner { transport, credentials })))
     }
 
+    /// Keeps tenants' keys in the store from now on, sealed, and takes back those that lie there already.
+    ///
+    /// # Errors
+    /// When an encryption key cannot be used. What lies in the store and cannot be opened is no error.
+    pub async fn keep_sealed(&self, store: Store, keys: &EncryptionKeys) -> Result<(), SetupError> {
+        self.0.credentials.keep_sealed(store, keys).await
+    }
+
+    /// Renews keys ahead of their end, until it is told to stop.
+    pub async fn keep_fresh(self, stop: CancellationToken) {
+        self.0.credentials.keep_fresh(stop).await;
+    }
+
+    /// Takes other keys in place of the configured ones. Calls under way keep theirs.
+    ///
+    /// # Errors
+    /// When one of them can be no key. Then nothing has changed.
+    pub fn rotate(&self, new: NewKeys) -> Result<Rotated, SetupError> {
+        self.0.credentials.rotate(new)
+    }
+
+    /// How old the exchanged keys are.
+    #[must_use]
+    pub fn key_lives(&self) -> KeyLives {
+        self.0.credentials.lives()
+    }
+
+    /// Aurora said that the tenant has enabled or disabled the application. Disabled, its key is given up; enabled,
+    /// an exchange that was refused before may be tried again.
+    pub fn application_changed(&self, tenant: &TenantId, enabled: bool) {
+        if enabled {
+            self.0.credentials.welcome(tenant);
+        } else {
+            self.0.credentials.disconnect(tenant);
+        }
+    }
+
     /// Exchanges a session token for the tenant's key now. Answers when the key expires; nothing for a tenant
     /// that has a key of its own and needs no other.
     ///
@@ -158,7 +197,7 @@ impl Aurora {
     async fn partner_call(&self, call: &Call<'_>) -> Result<Answer, Error> {
         let credentials = &self.0.credentials;
         let key = credentials.application_key()?;
-        let outcome = self.0.transport.call(call, key, &Meter::default()).await;
+        let outcome = self.0.transport.call(call, &key, &Meter::default()).await;
         outcome.map_err(|failure| match failure {
             Failure::Unauthorized => credentials.application_refused(),
             other => other.into_error(call),

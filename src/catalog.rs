@@ -79,6 +79,11 @@ impl Catalog {
         self.0.aurora.offer_session_token(tenant, token);
     }
 
+    /// Aurora said that a tenant has enabled or disabled the application.
+    pub fn application_changed(&self, tenant: &TenantId, enabled: bool) {
+        self.0.aurora.application_changed(tenant, enabled);
+    }
+
     /// Exchanges a session token for a key of the tenant now, and says when the key ends.
     ///
     /// # Errors

@@ -1,11 +1,12 @@
 //! What time it is: the system's clock, or one that tests move.
 //!
 //! Only this module asks the system. Time-outs and pauses are tokio's business; the clock is for dates that are
-//! compared with Aurora's (expiry, freshness, retention) and for those that people read.
+//! compared with Aurora's (expiry, freshness, retention) and for those that people read; and for lives that are
+//! counted from a receipt, which no wrong or corrected hands must lengthen or cut.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -16,21 +17,27 @@ pub struct Clock(Kind);
 
 #[derive(Debug, Clone)]
 enum Kind {
-    System,
-    Manual(Arc<Mutex<Timestamp>>),
+    System { since: Instant },
+    Manual(Arc<Mutex<Hands>>),
+}
+
+#[derive(Debug)]
+struct Hands {
+    now: Timestamp,
+    passed: Duration,
 }
 
 impl Clock {
     /// The system's clock.
     #[must_use]
     pub fn system() -> Self {
-        Self(Kind::System)
+        Self(Kind::System { since: Instant::now() })
     }
 
     /// A clock that stands still at `start` until it is moved.
     #[must_use]
     pub fn manual(start: Timestamp) -> Self {
-        Self(Kind::Manual(Arc::new(Mutex::new(start))))
+        Self(Kind::Manual(Arc::new(Mutex::new(Hands { now: start, passed: Duration::ZERO }))))
     }
 
     /// The time.
@@ -38,16 +45,34 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the system")]
-            Kind::System => Timestamp::now(),
-            Kind::Manual(now) => *now.lock().unwrap_or_else(PoisonError::into_inner),
+            Kind::System { .. } => Timestamp::now(),
+            Kind::Manual(hands) => hands.lock().unwrap_or_else(PoisonError::into_inner).now,
+        }
+    }
+
+    /// How much time has passed since this clock was made, whatever its hands were set to meanwhile. Clones agree.
+    #[must_use]
+    pub fn passed(&self) -> Duration {
+        match &self.0 {
+            Kind::System { since } => since.elapsed(),
+            Kind::Manual(hands) => hands.lock().unwrap_or_else(PoisonError::into_inner).passed,
         }
     }
 
     /// Moves a manual clock on. The system's clock moves by itself and ignores this.
     pub fn advance(&self, by: Duration) {
-        if let Kind::Manual(now) = &self.0 {
-            let mut now = now.lock().unwrap_or_else(PoisonError::into_inner);
-            *now = later(*now, by);
+        if let Kind::Manual(hands) = &self.0 {
+            let mut hands = hands.lock().unwrap_or_else(PoisonError::into_inner);
+            hands.now = later(hands.now, by);
+            hands.passed = hands.passed.saturating_add(by);
+        }
+    }
+
+    /// Sets a manual clock's hands, as somebody does who corrects a wrong clock: no time passes. The system's clock
+    /// ignores this.
+    pub fn set(&self, to: Timestamp) {
+        if let Kind::Manual(hands) = &self.0 {
+            hands.lock().unwrap_or_else(PoisonError::into_inner).now = to;
         }
     }
 }
@@ -80,6 +105,17 @@ mod tests {
         let other = clock.clone();
         clock.advance(Duration::from_secs(5));
         assert_eq!(between(Timestamp::UNIX_EPOCH, other.now()), Duration::from_secs(5));
+    }
+
+    #[test]
+    fn setting_the_hands_lets_no_time_pass() {
+        let clock = Clock::manual(Timestamp::UNIX_EPOCH);
+        clock.advance(Duration::from_secs(5));
+        clock.set(Timestamp::MAX);
+        assert_eq!((clock.now(), clock.passed()), (Timestamp::MAX, Duration::from_secs(5)));
+        clock.set(Timestamp::UNIX_EPOCH);
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(clock.passed(), Duration::from_secs(6));
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod keys;
 mod limits;
 mod log;
 mod node;
+mod origin;
 mod parse;
 mod sandbox;
 mod section;
@@ -46,6 +47,7 @@ pub use webhooks::{BasicAuth, Webhooks};
 
 use keys::Keys;
 use node::Node;
+use origin::Origin;
 use section::{Reading, Reported, Section};
 
 /// Every default with its reason: a starting point for an operator's own file.
@@ -76,6 +78,7 @@ pub struct Config {
     /// What one caller may take.
     pub limits: Limits,
     settings: Vec<Setting>,
+    origin: Origin,
 }
 
 impl Config {
@@ -132,7 +135,8 @@ impl Config {
                 file_is_toml = false;
             }
         }
-        let mut layer = environment::read(env, &keys, &mut problems);
+        let env: Vec<_> = env.into_iter().collect();
+        let mut layer = environment::read(env.iter().cloned(), &keys, &mut problems);
         keys.prune(&mut layer, "", &mut problems);
         tree.overlay(layer);
 
@@ -143,7 +147,9 @@ impl Config {
         let mut reading = Reading { problems, ..Reading::default() };
         let config = Self::read(Section::root(Some(&tree), &mut reading), || settings::list(&tree, &keys));
         match config {
-            Ok(config) if reading.problems.is_empty() => Ok(config),
+            Ok(config) if reading.problems.is_empty() => {
+                Ok(Self { origin: Origin::new(file, &env, reading.secret_files), ..config })
+            }
             _ => Err(Error::new(reading.problems)),
         }
     }
@@ -181,6 +187,7 @@ impl Config {
             log: log?,
             limits: limits?,
             settings: settings(),
+            origin: Origin::default(),
         })
     }
 }

@@ -15,7 +15,7 @@ mod tests;
 
 use std::{
     sync::{
-        Arc,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -44,6 +44,8 @@ pub struct Config {
     pub header: String,
     /// What that header must hold.
     pub secret: Option<SecretString>,
+    /// What it held before, accepted as well while it is being changed at Aurora.
+    pub previous_secret: Option<SecretString>,
     /// The user and password of HTTP basic auth, accepted as well.
     pub basic: Option<(String, SecretString)>,
     /// The tenant of deliveries that name none.
@@ -77,10 +79,36 @@ pub enum Answer {
     Unavailable,
 }
 
+/// What deliveries prove themselves with. Clones are the same, and can change it while deliveries come.
+#[derive(Clone)]
+pub struct Proofs(Arc<RwLock<Authentic>>);
+
+impl Proofs {
+    /// Accepts from now on what these settings say, and nothing else. True if that is something else than before.
+    #[must_use]
+    pub fn replace(&self, config: &Config) -> bool {
+        let new = Authentic::new(config);
+        let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let is_other = *held != new;
+        *held = new;
+        is_other
+    }
+
+    fn accept(&self, presented: &Presented<'_>) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).is(presented)
+    }
+}
+
+impl std::fmt::Debug for Proofs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Proofs(…)")
+    }
+}
+
 /// Takes deliveries in.
 pub struct Intake {
     header: String,
-    authentic: Authentic,
+    proofs: Proofs,
     default_tenant: Option<TenantId>,
     journal: Arc<dyn Journal>,
     clock: Clock,
@@ -103,15 +131,21 @@ impl Intake {
         clock: Clock,
         grants: mpsc::Sender<SessionGrant>,
     ) -> Self {
-        let authentic = Authentic::new(config.secret.as_ref(), config.basic.as_ref());
+        let proofs = Proofs(Arc::new(RwLock::new(Authentic::new(&config))));
         let Config { header, default_tenant, .. } = config;
-        Self { header, authentic, default_tenant, journal, clock, grants, grants_dropped: Arc::default() }
+        Self { header, proofs, default_tenant, journal, clock, grants, grants_dropped: Arc::default() }
     }
 
     /// The name of the header whose value goes into [`Presented::token`].
     #[must_use]
     pub fn header(&self) -> &str {
         &self.header
+    }
+
+    /// What deliveries prove themselves with, for whoever changes it.
+    #[must_use]
+    pub fn proofs(&self) -> Proofs {
+        self.proofs.clone()
     }
 
     /// Session tokens that nobody took in time, since the start. What is answered is counted by whoever answers.
@@ -122,7 +156,7 @@ impl Intake {
 
     /// Takes in the delivery of `event` with the parameters in `query`.
     pub async fn receive(&self, event: &str, query: &str, presented: Presented<'_>) -> Answer {
-        if !self.authentic.is(&presented) {
+        if !self.proofs.accept(&presented) {
             return Answer::Unauthenticated;
         }
         let parsed = match parse::parse(event, query, self.default_tenant.as_ref(), self.clock.now()) {

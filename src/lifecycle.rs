@@ -1,4 +1,4 @@
-//! When to stop: signals from outside, and a deadline for what is still under way.
+//! When to stop, and when to look at the settings again: signals from outside.
 
 use std::io;
 
@@ -22,6 +22,33 @@ pub fn stop_on_signal() -> io::Result<CancellationToken> {
         std::process::exit(1);
     });
     Ok(stop)
+}
+
+/// Calls `reload` whenever the process is hung up on (SIGHUP): by custom, the wish that a service reads its settings
+/// again.
+///
+/// # Errors
+/// When the system does not let the process listen for signals.
+#[cfg(unix)]
+pub fn reload_on_hangup(reload: impl Fn() + Send + 'static) -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hangups = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangups.recv().await.is_some() {
+            reload();
+        }
+    });
+    Ok(())
+}
+
+/// Elsewhere nobody can ask so.
+///
+/// # Errors
+/// Never.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "as on unix, where listening can fail")]
+pub fn reload_on_hangup(_reload: impl Fn() + Send + 'static) -> io::Result<()> {
+    Ok(())
 }
 
 #[cfg(unix)]

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     catalog::Catalog,
     clock::Clock,
-    domain::{DesignKey, ProjectKey, Seq},
+    domain::{DesignKey, ProjectKey, Seq, TenantId, event::Delivery},
     intake::SessionGrant,
     journal::{Error, Journal, Waiting},
 };
@@ -144,6 +144,7 @@ impl Relay {
 
 /// What is forgotten as soon as a delivery is held: whatever is read from then on is newer than the delivery.
 struct Concerns {
+    application: Option<(TenantId, bool)>,
     design: Option<DesignKey>,
     project: Option<ProjectKey>,
 }
@@ -155,12 +156,16 @@ impl Concerns {
         let design = delivery.design.clone().zip(tenant.cloned());
         let project = delivery.project.clone().zip(tenant.cloned());
         Self {
+            application: application(delivery),
             design: design.map(|(design, tenant)| DesignKey { tenant, design }),
             project: project.map(|(project, tenant)| ProjectKey { tenant, project }),
         }
     }
 
     fn forget(&self, catalog: &Catalog) {
+        if let Some((tenant, enabled)) = &self.application {
+            catalog.application_changed(tenant, *enabled);
+        }
         if let Some(design) = &self.design {
             catalog.forget_design(design);
         }
@@ -168,6 +173,16 @@ impl Concerns {
             catalog.forget_project(project);
         }
     }
+}
+
+/// Whose application was enabled or disabled, if that is what a delivery says.
+fn application(delivery: &Delivery) -> Option<(TenantId, bool)> {
+    let enabled = match (delivery.name.as_str(), delivery.status.as_deref()) {
+        ("app_status_changed", Some("enabled")) => true,
+        ("app_status_changed", Some("disabled")) => false,
+        _ => return None,
+    };
+    Some((delivery.tenant.clone()?, enabled))
 }
 
 async fn sleep_until(wake: Option<Instant>) {

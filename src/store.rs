@@ -1,5 +1,5 @@
-//! The few facts that outlive a restart: the key of the cursors, which creations have happened, and which project
-//! belongs to a caller's own id or to a design.
+//! The few facts that outlive a restart: the key of the cursors, which creations have happened, which project belongs
+//! to a caller's own id or to a design, and tenants' keys as sealed bytes.
 //!
 //! Invariants: what was answered is on disk; a key for a creation is given to one caller until its outcome is
 //! known; the texts that callers choose for their keys and ids are kept only as digests.
@@ -9,12 +9,14 @@
 mod creates;
 mod designs;
 mod external_ids;
+mod sealed_keys;
 mod secrets;
 
 use jiff::Timestamp;
 
 pub use creates::{Begin, CreateKey};
 pub use external_ids::Origin;
+pub use sealed_keys::SealedKey;
 
 use crate::{
     domain::{DesignId, DesignKey, Fingerprint, ProjectId, TenantId},
@@ -158,6 +160,44 @@ impl Store {
         Ok(self.db.write(move |connection| designs::remember(connection, &tenant, &unknown)).await?)
     }
 
+    /// Keeps a tenant's sealed key in place of an earlier one of the same realm.
+    ///
+    /// # Errors
+    /// When it was not kept.
+    pub async fn keep_sealed_key(&self, realm: Fingerprint, key: SealedKey) -> Result<(), Error> {
+        Ok(self.db.write(move |connection| sealed_keys::keep(connection, realm, &key)).await?)
+    }
+
+    /// The sealed keys of a realm that have not ended, at most so many.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn sealed_keys(
+        &self,
+        realm: Fingerprint,
+        now: Timestamp,
+        most: usize,
+    ) -> Result<Vec<SealedKey>, Error> {
+        Ok(self.db.read(move |connection| sealed_keys::all(connection, realm, now, most)).await?)
+    }
+
+    /// Forgets a tenant's sealed key of a realm.
+    ///
+    /// # Errors
+    /// When it was not forgotten.
+    pub async fn forget_sealed_key(&self, realm: Fingerprint, tenant: &TenantId) -> Result<(), Error> {
+        let tenant = tenant.clone();
+        Ok(self.db.write(move |connection| sealed_keys::forget(connection, realm, &tenant)).await?)
+    }
+
+    /// Throws away the sealed keys that have ended, and says how many.
+    ///
+    /// # Errors
+    /// When none was thrown away.
+    pub async fn prune_sealed_keys(&self, now: Timestamp) -> Result<usize, Error> {
+        Ok(self.db.write(move |connection| sealed_keys::prune(connection, now)).await?)
+    }
+
     /// Forgets everything of a tenant.
     ///
     /// # Errors
@@ -167,6 +207,7 @@ impl Store {
         let work = move |connection: &_| {
             creates::wipe(connection, &tenant)?;
             designs::wipe(connection, &tenant)?;
+            sealed_keys::wipe(connection, &tenant)?;
             external_ids::wipe(connection, &tenant)
         };
         Ok(self.db.write(work).await?)

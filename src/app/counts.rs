@@ -1,17 +1,19 @@
 //! Where the metrics find what other parts count.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::atomic::Ordering;
 
 use crate::{
     aurora::{Aurora, Ending},
     catalog::{Catalog, Look},
-    telemetry::metrics::{Lookup, Sources, UpstreamOutcome},
+    intake::Intake,
+    telemetry::metrics::{Lookup, RotationOutcome, Sources, UpstreamOutcome},
 };
 
-pub(super) fn sources(aurora: Aurora, catalog: Catalog, grants_dropped: Arc<AtomicU64>) -> Sources {
+use super::rotation::Rotation;
+
+pub(super) fn sources(aurora: &Aurora, catalog: &Catalog, intake: &Intake, rotation: &Rotation) -> Sources {
+    let (aurora, catalog) = (aurora.clone(), catalog.clone());
+    let (grants_dropped, rotations) = (intake.grants_dropped(), rotation.counts());
     Sources {
         upstream_calls: Box::new(move |outcome| {
             aurora.calls_ended(match outcome {
@@ -31,5 +33,9 @@ pub(super) fn sources(aurora: Aurora, catalog: Catalog, grants_dropped: Arc<Atom
             })
         }),
         session_tokens_dropped: Box::new(move || grants_dropped.load(Ordering::Relaxed)),
+        secret_rotations: Box::new(move |outcome| match outcome {
+            RotationOutcome::Taken => rotations.taken(),
+            RotationOutcome::Refused => rotations.refused(),
+        }),
     }
 }

@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 
 use super::registration::Target;
 use crate::{
-    aurora::{self as client, Aurora},
+    aurora::{self as client, Aurora, EncryptionKeys, NewKeys},
     cache::Freshness,
     catalog::Rules,
     clock::Clock,
@@ -39,6 +39,22 @@ pub fn aurora(config: &Config, clock: Clock) -> anyhow::Result<Aurora> {
     Ok(Aurora::try_new(client, clock)?)
 }
 
+/// What tenants' keys are sealed under on disk, if they are to be kept there.
+pub(super) fn encryption_keys(config: &Config) -> Option<EncryptionKeys> {
+    let store = &config.store;
+    let current = store.encryption_key.clone()?;
+    Some(EncryptionKeys { current, previous: store.previous_encryption_key.clone() })
+}
+
+/// The keys that can be taken in place of those that `running` has: of the same application, and tenants' own.
+pub(super) fn new_keys(running: &Config, read: &Config) -> NewKeys {
+    let application = running.aurora.application.as_ref().zip(read.aurora.application.as_ref());
+    NewKeys {
+        application: application.filter(|(old, new)| old.id == new.id).map(|(_, new)| new.key.clone()),
+        tenants: read.aurora.tenants.iter().map(|it| (it.id.clone(), it.key.clone())).collect(),
+    }
+}
+
 /// Where and how Aurora shall deliver.
 ///
 /// # Errors
@@ -66,6 +82,7 @@ pub(super) fn intake(config: &Config) -> intake::Config {
     intake::Config {
         header: webhooks.header.to_string(),
         secret: webhooks.secret.clone(),
+        previous_secret: webhooks.previous_secret.clone(),
         basic: webhooks.basic.as_ref().map(|it| (it.user.clone(), it.password.clone())),
         default_tenant: webhooks.default_tenant.clone(),
     }

@@ -1,24 +1,32 @@
 //! Keys for tenants: configured, or exchanged by the partner application, and renewed in time.
 //!
-//! [`exchange`] asks for a key, [`flight`] does so once for however many wait, and [`turns`] bounds what callers of
-//! one tenant may set off.
+//! [`exchange`] asks for a key, [`flight`] does so once for however many wait, [`renewal`] does so before anybody has
+//! to wait. [`pace`] bounds exchanges over all tenants, [`turns`] what callers of one tenant may set off, and
+//! [`setback`] says for how long a failure stands. [`vault`] keeps keys over a restart, [`rotation`] takes others in
+//! place of the configured ones.
 //!
 //! Invariants: however many callers wait for a tenant's key, one exchange is under way for them, and it goes on
-//! when they hang up. A session token is sent at most once. A key counts as good by our clock, from a margin
-//! before its end no longer; when Aurora refuses a key, exactly that key is given up. No caller costs more than
-//! one exchange at a time, and none at all for a moment after one failed.
+//! when they hang up. A session token is sent at most once. A key's life is counted from its receipt, and from a
+//! margin before its end it counts no longer; when Aurora refuses a key, exactly that key is given up. No caller
+//! costs more than one exchange at a time, and none at all while a failure stands. A key leaves memory only sealed.
 //!
-//! Not here: sealing keys to outlive a restart, and what a 401 means for the call that met it.
+//! Not here: what a 401 means for the call that met it.
 
 mod exchange;
 mod flight;
 mod key;
+mod pace;
+mod renewal;
+mod rotation;
+mod seal;
+mod setback;
 mod tokens;
 mod turns;
+mod vault;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, atomic::AtomicBool},
+    sync::{Arc, Mutex, OnceLock, RwLock, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -31,44 +39,52 @@ use super::{
     call::is_one_segment,
     transport::{Budget, Quotas, Transport, can_be_sent},
 };
-use crate::{
-    clock::{Clock, between},
-    domain::TenantId,
-};
+use crate::{clock::Clock, domain::TenantId};
 
 use flight::{Flight, Flights};
 pub(super) use key::Key;
+use pace::Pace;
+pub use renewal::KeyLives;
+use rotation::OwnKeys;
+pub use rotation::{NewKeys, Rotated};
+use setback::Setbacks;
 use tokens::{SessionToken, Tokens};
 use turns::Turns;
+pub use vault::EncryptionKeys;
+use vault::Vault;
 
 /// Far more tenants than one gateway serves at a time; the rarest lose their key first and exchange it again.
 const MOST_TENANTS: u64 = 10_000;
-
-/// How long a failed exchange speaks for the next callers, so that a crowd does not try one by one.
-const FAILURE_HELD: Duration = Duration::from_secs(3);
 
 /// Finds the key for a call.
 pub(super) struct Credentials(Arc<Shelf>);
 
 struct Shelf {
-    own: HashMap<TenantId, Arc<Key>>,
+    own: OwnKeys,
     application: Option<Partner>,
     /// Whether Aurora's last word was that it does not know the application's key.
     application_is_refused: AtomicBool,
     session_tokens: SessionTokens,
     quotas: Quotas,
     keys: Cache<TenantId, Arc<Key>>,
-    failures: Cache<TenantId, (Timestamp, Error)>,
+    setbacks: Setbacks,
     tokens: Tokens,
     connects: Turns,
+    pace: Pace,
+    /// How long an exchange may wait for its place.
+    patience: Duration,
     flights: Mutex<Flights>,
+    /// Where keys outlive a restart, if they do.
+    vault: OnceLock<Vault>,
+    /// Which Aurora the keys are for.
+    base_url: String,
     transport: Arc<Transport>,
     clock: Clock,
 }
 
 struct Partner {
     id: String,
-    key: Arc<Key>,
+    key: RwLock<Arc<Key>>,
 }
 
 impl Credentials {
@@ -89,28 +105,32 @@ impl Credentials {
             }
             Some(it) => {
                 let key = Key::lasting(it.key, &quotas).ok_or(SetupError::ApplicationKey)?;
-                Some(Partner { id: it.id, key: Arc::new(key) })
+                Some(Partner { id: it.id, key: RwLock::new(Arc::new(key)) })
             }
             None => None,
         };
         Ok(Self(Arc::new(Shelf {
-            own,
+            own: OwnKeys::new(own),
             application,
             application_is_refused: AtomicBool::new(false),
             session_tokens: config.session_tokens,
             quotas,
             keys: Cache::builder().max_capacity(MOST_TENANTS).expire_after(key::WhenKeyEnds).build(),
-            failures: Cache::builder().max_capacity(MOST_TENANTS).time_to_live(FAILURE_HELD).build(),
+            setbacks: Setbacks::new(),
             tokens: Tokens::new(),
             connects: Turns::new(),
+            pace: Pace::default(),
+            patience: config.request_timeout,
             flights: Mutex::default(),
+            vault: OnceLock::new(),
+            base_url: config.base_url.into(),
             transport,
             clock,
         })))
     }
 
-    pub(super) fn application_key(&self) -> Result<&Key, Error> {
-        self.0.partner().map(|it| &*it.key)
+    pub(super) fn application_key(&self) -> Result<Arc<Key>, Error> {
+        self.0.partner().map(Partner::key)
     }
 
     pub(super) fn application_id(&self) -> Result<&str, Error> {
@@ -123,7 +143,7 @@ impl Credentials {
 
     pub(super) fn budget(&self, tenant: &TenantId) -> Option<Budget> {
         let shelf = &self.0;
-        let known = shelf.own.get(tenant).cloned().or_else(|| shelf.good_key(tenant));
+        let known = shelf.own.get(tenant).or_else(|| shelf.good_key(tenant));
         known
             .map(|key| key.quota().budget())
             .or_else(|| shelf.application.is_some().then(|| shelf.quotas.full()))
@@ -131,7 +151,9 @@ impl Credentials {
 
     /// A key for the tenant, exchanged if need be.
     pub(super) async fn key(&self, tenant: &TenantId, meter: &Meter) -> Result<Arc<Key>, Error> {
-        self.obtain(tenant, None, meter).await
+        let key = self.obtain(tenant, None, meter).await?;
+        key.mark_used();
+        Ok(key)
     }
 
     /// Another key than the one that Aurora refused: one that came meanwhile, else a new one.
@@ -141,7 +163,9 @@ impl Credentials {
         refused: &Arc<Key>,
         meter: &Meter,
     ) -> Result<Arc<Key>, Error> {
-        self.obtain(tenant, Some(refused), meter).await
+        let key = self.obtain(tenant, Some(refused), meter).await?;
+        key.mark_used();
+        Ok(key)
     }
 
     async fn obtain(
@@ -152,7 +176,7 @@ impl Credentials {
     ) -> Result<Arc<Key>, Error> {
         let shelf = &self.0;
         if let Some(key) = shelf.own.get(tenant) {
-            return Ok(Arc::clone(key));
+            return Ok(key);
         }
         let (flight, carried) = shelf.board(tenant, refused, meter)?;
         let outcome = flight.await;
@@ -167,14 +191,15 @@ impl Credentials {
         flight.await
     }
 
-    /// Exchanges the session token now, whatever key there is.
+    /// Exchanges the session token now, whatever key there is. What was refused before stands until this succeeds:
+    /// an invented token must not make others' reads try anew.
     pub(super) async fn connect(
         &self,
         tenant: &TenantId,
         token: SecretString,
     ) -> Result<Option<Timestamp>, Error> {
         let shelf = &self.0;
-        if shelf.own.contains_key(tenant) {
+        if shelf.own.get(tenant).is_some() {
             return Ok(None);
         }
         shelf.partner()?;
@@ -185,22 +210,20 @@ impl Credentials {
         if !shelf.tokens.claim(&token) {
             return Err(Error::not_connected(NotConnected::SessionTokenUsed));
         }
-        shelf.failures.invalidate(tenant);
         let flight = shelf.depart(&mut shelf.flights(), tenant, Some(token), &Meter::default());
-        Ok(flight.await?.expires_at())
+        Ok(flight.await?.span().map(|it| it.expires_at))
     }
 
     /// Exchanges the session token if the tenant's key is missing or past half of its life, else keeps it.
     pub(super) fn offer(&self, tenant: &TenantId, token: SecretString) {
         let shelf = &self.0;
-        let now = shelf.clock.now();
-        let token = SessionToken { secret: token, since: now };
-        if shelf.own.contains_key(tenant) || shelf.application.is_none() || shelf.tokens.is_used(&token) {
+        let token = SessionToken { secret: token, since: shelf.clock.now() };
+        if shelf.own.get(tenant).is_some() || shelf.application.is_none() || shelf.tokens.is_used(&token) {
             return;
         }
         let mut flights = shelf.flights();
-        shelf.failures.invalidate(tenant);
-        let young = shelf.good_key(tenant).is_some_and(|key| !key.is_past_half(now));
+        shelf.setbacks.forget(tenant);
+        let young = shelf.good_key(tenant).is_some_and(|key| !key.is_past_half(shelf.clock.passed()));
         if young || flights.to(tenant).is_some() {
             shelf.tokens.keep(tenant, token);
         } else if shelf.tokens.claim(&token) {
@@ -238,8 +261,8 @@ impl Shelf {
 
     /// The tenant's key if it is good by the clock; the cache's own time is only for tidying up.
     fn good_key(&self, tenant: &TenantId) -> Option<Arc<Key>> {
-        let now = self.clock.now();
-        self.keys.get(tenant).filter(|key| key.is_good(now))
+        let passed = self.clock.passed();
+        self.keys.get(tenant).filter(|key| key.is_good(passed))
     }
 
     /// Takes exactly that key off the shelf; one that came since stays.
@@ -252,12 +275,10 @@ impl Shelf {
     /// The session token to send with the next exchange, if any; an error when none should be made.
     fn token_for_exchange(&self, tenant: &TenantId) -> Result<Option<SessionToken>, Error> {
         self.partner()?;
-        let now = self.clock.now();
-        if let Some((_, error)) = self.failures.get(tenant).filter(|(at, _)| between(*at, now) < FAILURE_HELD)
-        {
+        if let Some(error) = self.setbacks.standing(tenant, self.clock.passed()) {
             return Err(error);
         }
-        let token = self.tokens.take(tenant, now);
+        let token = self.tokens.take(tenant, self.clock.now());
         if token.is_none() && self.session_tokens == SessionTokens::Required {
             return Err(Error::not_connected(NotConnected::SessionTokenRequired));
         }

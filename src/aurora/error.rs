@@ -129,6 +129,9 @@ pub enum SetupError {
     /// The API version cannot stand in a header.
     #[error("aurora.api_version has characters that no version has")]
     ApiVersion,
+    /// The cipher does not take an encryption key.
+    #[error("store.encryption_key or store.previous_encryption_key cannot be used")]
+    EncryptionKey,
     /// The HTTP client cannot start.
     #[error("the HTTP client cannot start")]
     Client(#[source] Cause),

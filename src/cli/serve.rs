@@ -13,6 +13,8 @@ pub(super) fn run(file: &ConfigFile) -> anyhow::Result<()> {
     super::runtime()?.block_on(async {
         let stop = lifecycle::stop_on_signal()?;
         let app = App::build(&config, Clock::system()).await?;
+        let reload = app.reload();
+        lifecycle::reload_on_hangup(move || reload.notify_one())?;
         say(&app);
         app.run(stop).await
     })

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::error::{Error, Place, Problem};
-use super::{Config, keys, server};
+use super::{Config, SessionToken, keys, server};
 
 /// What Aurora's documentation grants one key per minute.
 const DOCUMENTED_REQUESTS_PER_MINUTE: u32 = 90;
@@ -68,9 +68,11 @@ impl Config {
         };
         let aurora = &self.aurora;
         warn(
-            self.store.encryption_key.is_some(),
-            "store.encryption_key has no effect in this version: tenants' keys live in memory only, and each \
-             restart fetches them again",
+            aurora.session_token == SessionToken::Required
+                && aurora.application.is_some()
+                && self.store.encryption_key.is_none(),
+            "store.encryption_key is not set: tenants' keys live in memory only, and after a restart each tenant is \
+             out of reach until it sends another session token",
         );
         warn(
             aurora.requests_per_minute.get() > DOCUMENTED_REQUESTS_PER_MINUTE,
@@ -81,7 +83,7 @@ impl Config {
             "server.admin_listen is no loopback address: health and metrics answer anybody who reaches it",
         );
         warn(
-            self.webhooks.secret.as_ref().is_some_and(is_short),
+            self.webhooks.secret.iter().chain(&self.webhooks.previous_secret).any(is_short),
             "webhooks.secret has fewer than 16 letters: it can be guessed",
         );
         warn(

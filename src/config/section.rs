@@ -7,7 +7,7 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -25,6 +25,8 @@ pub(super) struct Reported;
 pub(super) struct Reading {
     pub(super) keys: Keys,
     pub(super) problems: Vec<Problem>,
+    /// The files that secrets were read from.
+    pub(super) secret_files: Vec<PathBuf>,
 }
 
 /// One table, or the lack of it.
@@ -128,7 +130,10 @@ impl<'r, 't> Section<'r, 't> {
             }
             (Some(secret), None) => (name, secret),
             (None, Some(path)) => match read_secret(&path) {
-                Ok(secret) => (file_name.as_str(), secret),
+                Ok(secret) => {
+                    self.reading.secret_files.push(path);
+                    (file_name.as_str(), secret)
+                }
                 Err(error) => {
                     let reason = format!("the file it names cannot be read: {error}");
                     return Err(self.refuse(&file_name, &reason));
@@ -202,7 +207,7 @@ impl<'r, 't> Section<'r, 't> {
 const MAX_SECRET_BYTES: u64 = 64 * 1024;
 
 /// The text of a secret's file without the newline that editors put at its end.
-fn read_secret(path: &Path) -> io::Result<SecretString> {
+pub(super) fn read_secret(path: &Path) -> io::Result<SecretString> {
     let mut text = String::new();
     File::open(path)?.take(MAX_SECRET_BYTES).read_to_string(&mut text)?;
     Ok(SecretString::from(text.trim_end_matches(['\r', '\n'])))

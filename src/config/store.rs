@@ -23,6 +23,8 @@ pub struct Store {
     pub retention: Duration,
     /// Seals tenants' keys on disk; without it they live in memory only.
     pub encryption_key: Option<Arc<SecretBox<[u8; 32]>>>,
+    /// What `encryption_key` was before: still opens, and seals nothing. Never without it.
+    pub previous_encryption_key: Option<Arc<SecretBox<[u8; 32]>>>,
 }
 
 /// Who keeps what must be kept.
@@ -49,12 +51,19 @@ impl Store {
         let path = section.required("path", parse::path);
         let within = parse::duration(RETENTION, "a subscriber must be able to come back");
         let retention = section.required("retention", within);
-        let encryption_key = section.secret("encryption_key", encryption_key);
+        let current = section.secret("encryption_key", encryption_key);
+        let previous = section.secret("previous_encryption_key", encryption_key);
+        let (encryption_key, previous) = (current?, previous?);
+        if previous.is_some() && encryption_key.is_none() {
+            let key = section.written(["previous_encryption_key", "previous_encryption_key_file"]);
+            return Err(section.refuse(key, "needs `store.encryption_key` beside it, which takes its place"));
+        }
         Ok(Self {
             backend: backend?,
             path: path?,
             retention: retention?,
-            encryption_key: encryption_key?.map(Arc::new),
+            encryption_key: encryption_key.map(Arc::new),
+            previous_encryption_key: previous.map(Arc::new),
         })
     }
 }

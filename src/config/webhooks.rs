@@ -14,6 +14,8 @@ pub struct Webhooks {
     pub header: HeaderName,
     /// What that header must hold.
     pub secret: Option<SecretString>,
+    /// What `secret` was before: accepted as well, for as long as Aurora may still send it. Never without it.
+    pub previous_secret: Option<SecretString>,
     /// HTTP basic authentication, instead or as well.
     pub basic: Option<BasicAuth>,
     /// Whose a delivery is that carries no tenant id.
@@ -32,14 +34,22 @@ pub struct BasicAuth {
 impl Webhooks {
     pub(super) fn read(mut section: Section<'_, '_>) -> Result<Self, Reported> {
         let header = section.required("header", parse::header_name);
-        let secret = section.secret("secret", |text| {
-            parse::header_text(text)?;
-            Ok(SecretString::from(text))
-        });
+        let secret = section.secret("secret", header_secret);
+        let previous_secret = section.secret("previous_secret", header_secret);
         let basic = BasicAuth::read(&mut section);
         let default_tenant = section.optional("default_tenant", parse::tenant);
-        Ok(Self { header: header?, secret: secret?, basic: basic?, default_tenant: default_tenant? })
+        let (secret, previous_secret) = (secret?, previous_secret?);
+        if previous_secret.is_some() && secret.is_none() {
+            let key = section.written(["previous_secret", "previous_secret_file"]);
+            return Err(section.refuse(key, "needs `webhooks.secret` beside it, which takes its place"));
+        }
+        Ok(Self { header: header?, secret, previous_secret, basic: basic?, default_tenant: default_tenant? })
     }
+}
+
+fn header_secret(text: &str) -> Result<SecretString, String> {
+    parse::header_text(text)?;
+    Ok(SecretString::from(text))
 }
 
 impl BasicAuth {

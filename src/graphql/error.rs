@@ -9,7 +9,7 @@ use async_graphql::{ErrorExtensionValues, ServerError, Value};
 
 use super::context::not_found;
 use crate::{
-    catalog::{self, Upstream},
+    catalog::{self, NotConnected, Upstream},
     domain::{Seq, TenantId},
     journal::{self, Cursors},
 };
@@ -184,10 +184,7 @@ pub fn public(what: &str, error: &catalog::Error) -> Failure {
 fn upstream(what: &str, error: &Upstream) -> Failure {
     match error {
         Upstream::NotFound => not_found(what),
-        Upstream::NotConnected { reason } => Failure::new(
-            Code::TenantNotConnected,
-            format!("the gateway has no key for this tenant: {reason}"),
-        ),
+        Upstream::NotConnected { reason } => not_connected(*reason),
         Upstream::Forbidden => {
             let message =
                 format!("Aurora does not let the gateway's key have this {what}: a scope may be missing");
@@ -216,6 +213,38 @@ fn upstream(what: &str, error: &Upstream) -> Failure {
             "whether Aurora made the project is not known; look there first",
         ),
     }
+}
+
+/// Why there is no key, in a word for programs, and what a person can do about it.
+fn not_connected(reason: NotConnected) -> Failure {
+    let (word, advice) = match reason {
+        NotConnected::NoApplication => (
+            "NO_APPLICATION",
+            "the gateway's operator has to configure the partner application, or a key of the tenant's own",
+        ),
+        NotConnected::SessionTokenRequired => (
+            "SESSION_TOKEN_REQUIRED",
+            "open the application inside Aurora and call connectTenant with the session token that it is given, or wait \
+             for the tenant's next webhook",
+        ),
+        NotConnected::SessionTokenUsed => (
+            "SESSION_TOKEN_USED",
+            "each is good for one exchange: open the application inside Aurora again and call connectTenant with the \
+             new one",
+        ),
+        NotConnected::ExchangeRefused => (
+            "EXCHANGE_REFUSED",
+            "an administrator of the tenant has to enable the application in Aurora; where it is enabled, connectTenant \
+             with a fresh session token connects the tenant at once",
+        ),
+        NotConnected::KeyExpired => (
+            "KEY_EXPIRED",
+            "call connectTenant with a fresh session token; if that gives the same, the gateway's operator has to look \
+             at the clocks",
+        ),
+    };
+    let message = format!("the gateway has no key for this tenant: {reason}; {advice}");
+    Failure::new(Code::TenantNotConnected, message).detail("reason", word)
 }
 
 /// What the journal could not do, as a client sees it.

@@ -7,6 +7,8 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
+use super::Config;
+
 /// What a delivery presents.
 #[derive(Clone, Copy, Default)]
 pub struct Presented<'a> {
@@ -26,24 +28,34 @@ impl std::fmt::Debug for Presented<'_> {
 }
 
 /// The digests of what is accepted. Without any, nothing is.
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Authentic {
     secret: Option<[u8; 32]>,
+    /// The secret from before, while it is being changed at Aurora.
+    previous: Option<[u8; 32]>,
     basic: Option<[u8; 32]>,
 }
 
 impl Authentic {
     /// An empty secret is none: everybody would know it.
-    pub(super) fn new(secret: Option<&SecretString>, basic: Option<&(String, SecretString)>) -> Self {
+    pub(super) fn new(config: &Config) -> Self {
         let known = |text: &&SecretString| !text.expose_secret().is_empty();
-        let secret = secret.filter(known).map(|secret| digest(secret.expose_secret().as_bytes()));
-        let basic = basic
+        let of = |secret: Option<&SecretString>| {
+            secret.filter(known).map(|secret| digest(secret.expose_secret().as_bytes()))
+        };
+        let (secret, previous) = (of(config.secret.as_ref()), of(config.previous_secret.as_ref()));
+        let basic = config
+            .basic
+            .as_ref()
             .filter(|(_, password)| known(&password))
             .map(|(user, password)| digest(format!("{user}:{}", password.expose_secret()).as_bytes()));
-        Self { secret, basic }
+        Self { secret, previous, basic }
     }
 
     pub(super) fn is(&self, presented: &Presented<'_>) -> bool {
-        let by_header = equal(self.secret.as_ref(), presented.token);
+        // Both are compared, whatever comes of the first: the time it takes must not tell which one it was.
+        let by_header =
+            equal(self.secret.as_ref(), presented.token) | equal(self.previous.as_ref(), presented.token);
         let credentials = presented.authorization.and_then(basic_credentials);
         let by_basic = equal(self.basic.as_ref(), credentials.as_deref());
         (by_header | by_basic).into()

@@ -38,6 +38,7 @@ impl World {
         let mut config = Config {
             header: "X-Heliograph-Webhook-Token".to_owned(),
             secret: Some(SecretString::from(SECRET)),
+            previous_secret: None,
             basic: None,
             default_tenant: None,
         };
@@ -125,6 +126,34 @@ async fn without_the_secret_nothing_is_even_looked_at() {
     }
     assert_eq!(world.kept().await, 0);
     assert!(world.grants.is_empty());
+}
+
+#[tokio::test]
+async fn the_secret_from_before_is_accepted_until_it_is_taken_out() {
+    const OLD: &str = "the-secret-of-more-than-24-bytes-before";
+    let world = World::with(|config| config.previous_secret = Some(SecretString::from(OLD))).await;
+    let present = |secret: &'static str| {
+        let presented = Presented { token: Some(secret.as_bytes()), authorization: None };
+        world.intake.receive("design_changed", "tenant_id=acme&design_id=d1", presented)
+    };
+    assert_eq!(present(OLD).await, Answer::New);
+    assert_eq!(present(SECRET).await, Answer::Repeat);
+    for wrong in ["", "the-secret-of-more-than-24-bytes-befor"] {
+        assert_eq!(present(wrong).await, Answer::Unauthenticated);
+    }
+    let config = |previous_secret| Config {
+        header: "X-Heliograph-Webhook-Token".to_owned(),
+        secret: Some(SecretString::from(SECRET)),
+        previous_secret,
+        basic: None,
+        default_tenant: None,
+    };
+    assert!(!world.intake.proofs().replace(&config(Some(SecretString::from(OLD)))), "the same as before");
+    assert!(world.intake.proofs().replace(&config(Some(SecretString::from("")))));
+    assert_eq!(present(SECRET).await, Answer::Repeat);
+    for wrong in ["", OLD] {
+        assert_eq!(present(wrong).await, Answer::Unauthenticated, "an empty one is none");
+    }
 }
 
 #[tokio::test]

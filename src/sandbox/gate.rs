@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::{RawPathParams, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -47,7 +47,18 @@ pub(super) async fn log_and_play(
             }
         }
     };
-    shared.with(|world, _| world.calls.answered(seq, response.status().as_u16()));
+    let now = shared.with(|world, now| {
+        world.calls.answered(seq, response.status().as_u16());
+        now
+    });
+    dated(response, now)
+}
+
+/// Says when, by the sandbox's own clock: the server would say the machine's.
+fn dated(mut response: Response, now: Moment) -> Response {
+    if let Ok(date) = HeaderValue::try_from(now.http_date()) {
+        response.headers_mut().insert(header::DATE, date);
+    }
     response
 }
 

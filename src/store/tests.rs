@@ -156,6 +156,36 @@ async fn the_project_of_a_design_is_kept_and_costs_one_write() {
 }
 
 #[tokio::test]
+async fn a_sealed_key_is_kept_for_its_realm_until_it_ends() {
+    let directory = TempDir::new().unwrap();
+    let store = open(&directory);
+    let (here, elsewhere) = (input("here"), input("elsewhere"));
+    let sealed = |name: &str, text: &str, seconds| SealedKey {
+        tenant: tenant(name),
+        sealed: text.as_bytes().to_vec(),
+        expires_at: later(START, Duration::from_secs(seconds)),
+    };
+    store.keep_sealed_key(here, sealed("acme", "first", 50)).await.unwrap();
+    store.keep_sealed_key(here, sealed("acme", "second", 60)).await.unwrap();
+    store.keep_sealed_key(elsewhere, sealed("acme", "third", 60)).await.unwrap();
+    store.keep_sealed_key(here, sealed("other", "fourth", 70)).await.unwrap();
+    drop(store);
+
+    let store = open(&directory);
+    let both = [sealed("other", "fourth", 70), sealed("acme", "second", 60)];
+    assert_eq!(store.sealed_keys(here, START, 10).await.unwrap(), both);
+    assert_eq!(store.sealed_keys(here, START, 1).await.unwrap(), both[..1]);
+    let now = later(START, Duration::from_secs(60));
+    assert_eq!(store.sealed_keys(here, now, 10).await.unwrap(), both[..1]);
+    assert_eq!(store.prune_sealed_keys(now).await.unwrap(), 2);
+    assert_eq!(store.sealed_keys(here, START, 10).await.unwrap(), both[..1]);
+    store.forget_sealed_key(elsewhere, &tenant("other")).await.unwrap();
+    assert_eq!(store.sealed_keys(here, START, 10).await.unwrap(), both[..1]);
+    store.forget_sealed_key(here, &tenant("other")).await.unwrap();
+    assert_eq!(store.sealed_keys(here, START, 10).await.unwrap(), []);
+}
+
+#[tokio::test]
 async fn a_wiped_tenant_leaves_nothing_and_the_texts_were_never_there() {
     let directory = TempDir::new().unwrap();
     let store = open(&directory);
@@ -165,11 +195,14 @@ async fn a_wiped_tenant_leaves_nothing_and_the_texts_were_never_there() {
         store.finish_create(&tenant, &key("jane.doe@example.com"), &project("p")).await.unwrap();
         let pair = vec![("jane-doe".to_owned(), project("p"))];
         store.remember_external_ids(&tenant, pair, Origin::Seen).await.unwrap();
+        let key = SealedKey { tenant, sealed: vec![1], expires_at: later(START, Duration::from_secs(1)) };
+        store.keep_sealed_key(input("realm"), key).await.unwrap();
     }
     store.wipe_tenant(&tenant("acme")).await.unwrap();
     assert_eq!(store.project_by_external_id(&tenant("acme"), "jane-doe").await.unwrap(), None);
     let left = store.project_by_external_id(&tenant("other"), "jane-doe").await.unwrap();
     assert_eq!(left, Some(project("p")));
+    assert_eq!(store.sealed_keys(input("realm"), START, 10).await.unwrap().len(), 1);
 
     store.db.close().await;
     let bytes = std::fs::read(directory.path().join("heliograph.db")).unwrap();

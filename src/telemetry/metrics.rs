@@ -15,7 +15,9 @@ use prometheus_client::{
     registry::Registry,
 };
 
-pub use label::{ABORTED, By, DeliveryAnswer, Label, Lookup, Outcome, StatusClass, UpstreamOutcome};
+pub use label::{
+    ABORTED, By, DeliveryAnswer, Label, Lookup, Outcome, RotationOutcome, StatusClass, UpstreamOutcome,
+};
 pub use told::{Source, Sources};
 
 /// Every metric, as it stands on the metrics page.
@@ -31,6 +33,7 @@ pub const NAMES: &[&str] = &[
     "heliograph_upstream_calls_total",
     "heliograph_cache_lookups_total",
     "heliograph_session_tokens_dropped_total",
+    "heliograph_secret_rotations_total",
 ];
 
 /// Seconds: from a cached read up to the longest that a request may wait for Aurora.

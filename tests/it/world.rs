@@ -79,7 +79,7 @@ impl World {
         let sandbox = Sandbox::start(config).await.unwrap();
         let store = Arc::new(tempfile::tempdir().unwrap());
         let mut all = usual(&sandbox, &store, &application_id, &application_key);
-        all.extend(settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+        set(&mut all, settings);
         let clock = Clock::manual(Clock::system().now());
         let gateway = Gateway::start(&all, clock.clone()).await;
         let aurora = sandbox.handle().clone();
@@ -101,6 +101,12 @@ impl World {
     pub(crate) async fn restart(&mut self) {
         self.gateway.stop().await;
         self.gateway = Gateway::start(&self.settings, self.clock.clone()).await;
+    }
+
+    /// The same with other settings from now on.
+    pub(crate) async fn restart_with(&mut self, settings: &[(&str, &str)]) {
+        set(&mut self.settings, settings);
+        self.restart().await;
     }
 
     /// Stops the gateway.
@@ -152,6 +158,16 @@ impl World {
         let parameters = [("query", query.to_owned()), ("variables", variables.to_string())];
         let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
         self.http.get(self.url(&format!("/graphql?{query}"))).bearer_auth(KEY)
+    }
+
+    /// How often Aurora was asked for a key.
+    pub(crate) fn exchanges(&self) -> usize {
+        self.aurora.calls_to("POST", "/partner_applications/*/tenants/*/create_token")
+    }
+
+    /// The operator's page of metrics.
+    pub(crate) async fn metrics(&self) -> String {
+        self.http.get(self.admin_url("/metrics")).send().await.unwrap().text().await.unwrap()
     }
 
     /// Makes a project through the gateway and gives Aurora's id of it.
@@ -285,6 +301,14 @@ impl Gateway {
         self.stop.cancel();
         (&mut self.task).await.unwrap();
     }
+}
+
+/// Sets some over others. A secret that comes from a file takes the place of one that was given itself.
+fn set(all: &mut Vec<(String, String)>, settings: &[(&str, &str)]) {
+    let is_replaced =
+        |key: &str| settings.iter().any(|(it, _)| *it == key || it.strip_suffix("_FILE") == Some(key));
+    all.retain(|(key, _)| !is_replaced(key));
+    all.extend(settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
 }
 
 fn client() -> reqwest::Client {

@@ -4,11 +4,11 @@ use std::sync::{Arc, atomic::Ordering};
 
 use secrecy::ExposeSecret;
 
-use super::{Error, Key, Meter, NotConnected, Shelf, tokens::SessionToken};
+use super::{Error, Key, Meter, NotConnected, Shelf, key::Span, tokens::SessionToken};
 use crate::{
     aurora::{
         call::{Call, Verb},
-        transport::Failure,
+        transport::{Answer, Failure},
         wire,
     },
     domain::TenantId,
@@ -42,7 +42,9 @@ impl Shelf {
         if let Some(token) = session_token {
             call = call.with_query("session_token", token.secret.expose_secret());
         }
-        let answer = match self.transport.call(&call, &partner.key, meter).await {
+        let wait = |wait| Failed { error: Error::RateLimited { retry_after: wait }, spent: false };
+        self.pace.take(self.patience).await.map_err(wait)?;
+        let answer = match self.ask(&call, meter).await {
             Ok(answer) => answer,
             Err(failure) => {
                 let spent = spends_token(&failure);
@@ -54,11 +56,22 @@ impl Shelf {
             }
         };
         let told = call.understood(wire::token(&answer.body))?;
-        let received_at = self.clock.now();
+        let span = Span::told(told.expires_at, answer.date, self.clock.now());
         self.application_is_refused.store(false, Ordering::Relaxed);
-        Key::temporary(told.bearer_token, told.expires_at, received_at, &self.quotas)
+        Key::temporary(told.bearer_token, span, &self.clock, &self.quotas)
             .map(Arc::new)
             .ok_or_else(|| Error::InvalidResponse("the key it gave cannot be one").into())
+    }
+
+    /// Makes the call with the application's key; once more if that was refused and there is another one by now.
+    async fn ask(&self, call: &Call<'_>, meter: &Meter) -> Result<Answer, Failure> {
+        let key = self.partner().map_err(Failure::Held)?.key();
+        let outcome = self.transport.call(call, &key, meter).await;
+        let newer = self.partner().map_err(Failure::Held)?.key();
+        if matches!(outcome, Err(Failure::Unauthorized)) && !Arc::ptr_eq(&key, &newer) {
+            return self.transport.call(call, &newer, meter).await;
+        }
+        outcome
     }
 
     /// The application's key was refused: that concerns every tenant, so it is told loudly, and once.

@@ -13,7 +13,7 @@ use futures_util::{
     future::{BoxFuture, Shared},
 };
 
-use super::{Error, Key, Meter, Shelf, exchange::Failed, tokens::SessionToken};
+use super::{Error, Key, Meter, NotConnected, Shelf, exchange::Failed, tokens::SessionToken};
 use crate::domain::TenantId;
 
 /// An exchange under way, and what comes of it for all who wait.
@@ -69,11 +69,11 @@ impl Shelf {
             let Landing { shelf, tenant, .. } = &landing;
             match shelf.exchange(tenant, token.as_ref(), &meter).await {
                 Ok(key) => {
-                    shelf.file(tenant, &key);
+                    shelf.file(tenant, &key).await;
                     Ok(key)
                 }
                 Err(failed) => {
-                    shelf.file_failure(tenant, &failed, token);
+                    shelf.file_failure(tenant, &failed, token).await;
                     Err(failed.error)
                 }
             }
@@ -85,28 +85,40 @@ impl Shelf {
         flight
     }
 
-    fn file(&self, tenant: &TenantId, key: &Arc<Key>) {
-        self.failures.invalidate(tenant);
-        if key.is_good(self.clock.now()) {
-            tracing::info!(tenant.id = %tenant, "Aurora gave a key for tenant {tenant}");
-            self.keys.insert(tenant.clone(), Arc::clone(key));
-        } else {
+    /// On the shelf first, for those who come now; then on disk, before those who wait hear of it: whoever was told
+    /// that a tenant is connected may count on it.
+    async fn file(&self, tenant: &TenantId, key: &Arc<Key>) {
+        self.setbacks.forget(tenant);
+        if !key.is_good(self.clock.passed()) {
             tracing::warn!(tenant.id = %tenant, "Aurora gave a key for tenant {tenant} that has expired already; is our clock right?");
+            return;
+        }
+        tracing::info!(tenant.id = %tenant, "Aurora gave a key for tenant {tenant}");
+        self.keys.insert(tenant.clone(), Arc::clone(key));
+        if let Some(vault) = self.vault.get() {
+            vault.keep(tenant, key).await;
         }
     }
 
     /// A failed exchange speaks for the next only where the next would be the same: not after one with a
     /// session token, and not once a spare has come. A full quota speaks for itself. A token that was not spent
-    /// goes back.
-    fn file_failure(&self, tenant: &TenantId, failed: &Failed, token: Option<SessionToken>) {
+    /// goes back. A tenant that is refused and has no key has none on disk either.
+    async fn file_failure(&self, tenant: &TenantId, failed: &Failed, token: Option<SessionToken>) {
         let Failed { error, spent } = failed;
-        tracing::warn!(tenant.id = %tenant, %error, "got no key for tenant {tenant}");
         let next_is_the_same = !spent || (token.is_none() && !self.tokens.has_spare(tenant));
         if next_is_the_same && !matches!(error, Error::RateLimited { .. }) {
-            self.failures.insert(tenant.clone(), (self.clock.now(), error.clone()));
+            let stands = self.setbacks.add(tenant, error, self.clock.passed());
+            let reason = std::error::Error::source(error).map(tracing::field::display);
+            tracing::warn!(tenant.id = %tenant, %error, reason, "got no key for tenant {tenant}; it is not tried again for {} s", stands.as_secs());
+        } else {
+            tracing::warn!(tenant.id = %tenant, %error, "got no key for tenant {tenant}");
         }
         if let Some(token) = token.filter(|_| !spent) {
             self.tokens.take_back(tenant, token);
+        }
+        let refused = matches!(error, Error::NotConnected { reason: NotConnected::ExchangeRefused });
+        if let Some(vault) = self.vault.get().filter(|_| refused && self.good_key(tenant).is_none()) {
+            vault.forget(tenant).await;
         }
     }
 }

@@ -271,6 +271,44 @@ async fn a_caller_who_waited_for_somebodys_bad_session_token_gets_a_key_without_
 }
 
 #[tokio::test]
+async fn the_ages_of_the_exchanged_keys_are_told() {
+    let double = Double::with_keys(|_| empty_design()).await;
+    let clock = clock();
+    let aurora = Aurora::try_new(config(&double), clock.clone()).unwrap();
+    assert_eq!(aurora.key_lives(), KeyLives::default());
+    ask(&aurora).await.unwrap();
+    clock.advance(HOUR);
+    let other = DesignKey { tenant: TenantId::parse("t2").unwrap(), ..design() };
+    aurora.summary(&other, &Meter::default()).await.unwrap();
+    clock.advance(HOUR);
+    let lives = KeyLives { keys: 2, oldest: Some(2 * HOUR), ends_in: Some(11 * HOUR) };
+    assert_eq!(aurora.key_lives(), lives);
+    clock.advance(11 * HOUR);
+    assert_eq!(aurora.key_lives(), KeyLives::default(), "those that have ended are none");
+}
+
+#[tokio::test]
+async fn a_rotation_is_taken_whole_or_not_at_all() {
+    let double = Double::with_keys(|_| empty_design()).await;
+    let aurora = client(own_key(&double));
+    let with = |application: &str, own: &str| NewKeys {
+        application: Some(application.into()),
+        tenants: HashMap::from([(tenant(), own.into()), (TenantId::parse("new").unwrap(), "sk-new".into())]),
+    };
+    assert!(aurora.rotate(with("app-key", "sk-own")).unwrap().is_empty());
+    assert!(aurora.rotate(with("app-key-2", "sk\n")).is_err());
+    assert!(aurora.rotate(with("app\n", "sk-2")).is_err());
+    ask(&aurora).await.unwrap();
+    let rotated = aurora.rotate(with("app-key-2", "sk-2")).unwrap();
+    assert_eq!(rotated, Rotated { application: true, tenants: vec![tenant()] });
+    ask(&aurora).await.unwrap();
+    let other = DesignKey { tenant: TenantId::parse("t2").unwrap(), ..design() };
+    aurora.summary(&other, &Meter::default()).await.unwrap();
+    let bearers: Vec<_> = double.seen().into_iter().map(|it| it.bearer).collect();
+    assert_eq!(bearers, ["sk-own", "sk-2", "app-key-2", "tk-1"]);
+}
+
+#[tokio::test]
 async fn without_an_application_only_own_keys_work() {
     let double = Double::with_keys(|_| empty_design()).await;
     let aurora = client(Config { application: None, ..own_key(&double) });

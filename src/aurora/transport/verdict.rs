@@ -24,6 +24,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 #[derive(Debug)]
 pub(in crate::aurora) struct Answer {
     pub(in crate::aurora) body: Vec<u8>,
+    /// When it was given, by Aurora's clock.
+    pub(in crate::aurora) date: Option<Timestamp>,
 }
 
 /// A status that says no more than itself.
@@ -97,7 +99,7 @@ pub(super) fn verdict(reply: Reply, call: &Call<'_>, key: &Key, now: Timestamp) 
     let status = reply.status;
     match status {
         200..=299 => match reply.body {
-            Some(body) => Ok(Answer { body }),
+            Some(body) => Ok(Answer { body, date: reply.date.as_deref().and_then(http_date) }),
             None => Err(Failure::Unreadable("it is longer than any answer should be")),
         },
         // Whether the change was made before Aurora pointed elsewhere, it does not say.

@@ -239,9 +239,9 @@ fn demo_needs_a_port_of_its_own_for_the_sandbox() {
 #[test]
 fn odd_but_legal_settings_are_warned_of() {
     let config = load(
-        "[aurora]\napplication_id = \"app\"\napplication_key = \"a-key\"\nrequests_per_minute = 91\n\
+        "[aurora]\napplication_id = \"app\"\napplication_key = \"a-key\"\nrequests_per_minute = 91\nsession_token = \"required\"\n\
          [[aurora.tenants]]\nid = \"a\"\nkey = \"no-aurora-key\"\n\
-         [store]\nencryption_key = \"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\"\n[webhooks]\nsecret = \"short\"\n\
+         [webhooks]\nsecret = \"short\"\n\
          [server]\nadmin_listen = \"0.0.0.0:4001\"\npublic_url = \"http://localhost:4000\"\n",
         &[],
     )

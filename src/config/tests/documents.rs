@@ -99,12 +99,13 @@ fn the_defaults_are_those_that_are_promised() {
     assert_eq!(aurora.requests_per_minute.get(), 90);
     assert_eq!(aurora.request_timeout.as_secs(), 10);
     assert_eq!(webhooks.header, "x-heliograph-webhook-token");
+    assert!(webhooks.previous_secret.is_none());
     assert!(webhooks.secret.is_none() && webhooks.basic.is_none() && webhooks.default_tenant.is_none());
     assert!(auth.api_keys.is_empty() && auth.jwt.is_none());
     assert_eq!(store.backend, Backend::Sqlite);
     assert_eq!(store.path, Path::new("heliograph.db"));
     assert_eq!(store.retention.as_secs(), 7 * 86_400);
-    assert!(store.encryption_key.is_none());
+    assert!(store.encryption_key.is_none() && store.previous_encryption_key.is_none());
     assert_eq!((cache.summary_fresh.as_secs(), cache.summary_stale.as_secs()), (3_600, 86_400));
     assert_eq!(cache.max_bytes, 256 << 20);
     assert_eq!(sandbox.listen.to_string(), "127.0.0.1:4010");

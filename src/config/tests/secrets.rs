@@ -33,13 +33,14 @@ fn every_secret_can_be_given_as_a_file() {
     let text = format!(
         "[aurora]\napplication_id = \"app\"\napplication_key_file = {key:?}\n\
          [[aurora.tenants]]\nid = \"a\"\nkey_file = {key:?}\n\
-         [webhooks]\nsecret_file = {key:?}\nbasic_user = \"u\"\nbasic_password_file = {key:?}\n\
+         [webhooks]\nsecret_file = {key:?}\nprevious_secret_file = {key:?}\nbasic_user = \"u\"\nbasic_password_file = {key:?}\n\
          [[auth.api_keys]]\nname = \"crm\"\nkey_file = {key:?}\ntenants = [\"*\"]\nscopes = [\"read\"]\n\
-         [store]\nencryption_key_file = {bytes:?}\n\
+         [store]\nencryption_key_file = {bytes:?}\nprevious_encryption_key_file = {bytes:?}\n\
          [sandbox]\napplication_key_file = {key:?}\n"
     );
     let config = load(&text, &[]).unwrap();
     assert_eq!(config.store.encryption_key.unwrap().expose_secret()[31], 31);
+    assert_eq!(config.store.previous_encryption_key.unwrap().expose_secret()[31], 31);
     assert_eq!(config.auth.api_keys[0].digest, KeyDigest::of("sixteen-letters-or-more"));
     assert_eq!(config.sandbox.application_key.expose_secret(), "sixteen-letters-or-more");
 }
@@ -97,6 +98,44 @@ fn an_encryption_key_that_is_not_32_bytes_in_base64_is_refused() {
     }
 }
 
+#[test]
+fn a_secret_from_before_needs_the_one_that_takes_its_place() {
+    assert_refused(
+        "[store]\nprevious_encryption_key = \"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\"\n",
+        "heliograph.toml:2: store.previous_encryption_key: needs `store.encryption_key` beside it",
+    );
+    assert_refused(
+        "[webhooks]\nprevious_secret = \"sixteen-letters-or-more\"\n",
+        "heliograph.toml:2: webhooks.previous_secret: needs `webhooks.secret` beside it",
+    );
+}
+
+#[test]
+fn what_was_read_is_read_again_and_another_text_in_a_secrets_file_is_noticed() {
+    let (folder, path) = secret_file(b"sixteen-letters-or-more");
+    let secret = |config: &Config| config.webhooks.secret.clone().unwrap().expose_secret().to_owned();
+    let config = load(&format!("[webhooks]\nsecret_file = {path:?}\n"), &[("LOG__LEVEL", "debug")]).unwrap();
+    let digest = config.secret_files_digest();
+    assert!(digest.is_some() && load("", &[]).unwrap().secret_files_digest().is_none());
+
+    std::fs::write(&path, "sixteen-letters-or-MORE").unwrap();
+    assert_ne!(config.secret_files_digest(), digest, "as long as before, and another");
+    std::fs::write(&path, "sixteen-letters-or-more\n").unwrap();
+    assert_eq!(config.secret_files_digest(), digest, "the newline at the end is no part of it");
+    drop(folder);
+    let missing = config.secret_files_digest();
+    assert!(missing.is_some() && missing != digest);
+
+    let (_folder, toml) = secret_file(b"[webhooks]\nheader = \"X-Before\"\n");
+    let variable = ("HELIOGRAPH_WEBHOOKS__SECRET".to_owned(), "from-a-variable".to_owned());
+    let config = Config::load(Some(&toml), [variable]).unwrap();
+    std::fs::write(&toml, "[webhooks]\nheader = \"X-After\"\n").unwrap();
+    let again = config.reload().unwrap();
+    assert_eq!((secret(&again).as_str(), again.webhooks.header.as_str()), ("from-a-variable", "x-after"));
+    std::fs::write(&toml, "[webhooks").unwrap();
+    assert!(again.reload().is_err());
+}
+
 const MARK: &str = "MARKED-SECRET-MARKED-SECRET";
 
 #[test]
@@ -104,17 +143,18 @@ fn no_secret_is_in_debug_or_among_the_settings() {
     let text = format!(
         "[aurora]\napplication_id = \"app\"\napplication_key = \"{MARK}1\"\n\
          [[aurora.tenants]]\nid = \"a\"\nkey = \"{MARK}2\"\n\
-         [webhooks]\nsecret = \"{MARK}3\"\nbasic_user = \"u\"\nbasic_password = \"{MARK}4\"\n\
+         [webhooks]\nsecret = \"{MARK}3\"\nprevious_secret = \"{MARK}7\"\nbasic_user = \"u\"\nbasic_password = \"{MARK}4\"\n\
          [[auth.api_keys]]\nname = \"crm\"\nkey = \"{MARK}5\"\ntenants = [\"*\"]\nscopes = [\"read\"]\n\
          [store]\nencryption_key = \"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\"\n\
          [sandbox]\napplication_key = \"{MARK}6\"\n"
     );
     let config = load(&text, &[]).unwrap();
     let settings: Vec<_> = config.settings().iter().map(ToString::to_string).collect();
-    let shown = format!("{config:?} {config:#?} {settings:?} {:?}", config.warnings());
+    let by_variable = load("", &[("WEBHOOKS__SECRET", MARK)]).unwrap();
+    let shown = format!("{config:?} {config:#?} {settings:?} {:?} {by_variable:?}", config.warnings());
     assert!(!shown.contains(MARK), "{shown}");
     assert!(!shown.contains("AAECAwQF") && !shown.contains("0, 1, 2, 3, 4"), "{shown}");
-    assert_eq!(settings.iter().filter(|it| it.contains(" = [redacted]")).count(), 7, "{settings:#?}");
+    assert_eq!(settings.iter().filter(|it| it.contains(" = [redacted]")).count(), 8, "{settings:#?}");
 }
 
 #[test]

@@ -195,6 +195,7 @@ async fn intake(directory: &TempDir) -> Intake {
     let config = intake::Config {
         header: "X-Heliograph-Webhook-Token".to_owned(),
         secret: Some(SecretString::from(WEBHOOK_SECRET)),
+        previous_secret: None,
         basic: None,
         default_tenant: None,
     };

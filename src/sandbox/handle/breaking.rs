@@ -1,5 +1,7 @@
 //! What goes wrong, because a test wants it to.
 
+use secrecy::SecretString;
+
 use super::super::fault::FaultRule;
 use super::{Error, Handle};
 
@@ -27,6 +29,16 @@ impl Handle {
     /// Ends a tenant's temporary keys at once; how many there were.
     pub fn revoke_keys(&self, tenant: &str) -> usize {
         self.shared.with(|world, _| world.keys.revoke(tenant))
+    }
+
+    /// Aurora's team gives the partner application another key; the old one ends at once.
+    pub fn rotate_application_key(&self, key: &str) {
+        self.shared.with(|world, _| world.keys.set_application(&SecretString::from(key)));
+    }
+
+    /// An administrator of the tenant makes a further key of its own, `sk_…` or `rk_…`.
+    pub fn add_tenant_key(&self, tenant: &str, key: &str) {
+        self.shared.with(|world, _| world.keys.add_tenant_key(tenant, &SecretString::from(key)));
     }
 
     /// The tenant switches the partner application off.

@@ -140,6 +140,16 @@ label! {
     }
 }
 
+label! {
+    /// What came of a secret that changed.
+    RotationOutcome = "outcome" {
+        /// It is in use.
+        Taken = "taken",
+        /// It cannot be used; the old one stays.
+        Refused = "refused",
+    }
+}
+
 /// A counter for each value of a label.
 #[derive(Debug)]
 pub struct By<L> {
@@ -190,5 +200,6 @@ mod tests {
         check::<DeliveryAnswer>();
         check::<UpstreamOutcome>();
         check::<Lookup>();
+        check::<RotationOutcome>();
     }
 }

@@ -8,7 +8,7 @@ use prometheus_client::{
     metrics::counter::ConstCounter,
 };
 
-use super::{Label, Lookup, UpstreamOutcome};
+use super::{Label, Lookup, RotationOutcome, UpstreamOutcome};
 
 /// Where the counts are.
 pub struct Sources {
@@ -18,6 +18,8 @@ pub struct Sources {
     pub cache_lookups: Source<Lookup>,
     /// Session tokens that came with a delivery and that nobody took in time.
     pub session_tokens_dropped: Box<dyn Fn() -> u64 + Send + Sync>,
+    /// Secrets that changed while the gateway ran.
+    pub secret_rotations: Source<RotationOutcome>,
 }
 
 /// Tells how many there were of each.
@@ -31,6 +33,7 @@ impl Sources {
             upstream_calls: Box::new(|_| 0),
             cache_lookups: Box::new(|_| 0),
             session_tokens_dropped: Box::new(|| 0),
+            secret_rotations: Box::new(|_| 0),
         }
     }
 }
@@ -47,6 +50,9 @@ impl Collector for Sources {
         by(&mut encoder, calls, &self.upstream_calls)?;
         let lookups = ("cache_lookups", "Looks into the cache by what they gave");
         by(&mut encoder, lookups, &self.cache_lookups)?;
+        let rotations =
+            ("secret_rotations", "Secrets that changed while the gateway ran, by what came of it");
+        by(&mut encoder, rotations, &self.secret_rotations)?;
         let counter = ConstCounter::new((self.session_tokens_dropped)());
         let help = "Session tokens that nobody took in time";
         counter.encode(encoder.encode_descriptor(

@@ -28,6 +28,8 @@ const TEMPORARY_KEY: &str = "temporary+key/Jt5cVb9MqS8eWa";
 const API_KEY: &str = "api+key/of-the-crm/Ff6gYu2XoNl";
 const WEBHOOK_SECRET: &str = "webhook+secret/Uu4iKj7BzGh1";
 const BASIC_PASSWORD: &str = "basic+password/Pp9lMn3CxVd5";
+/// In base64, as it is configured. Under it the temporary key lies on the disk.
+const ENCRYPTION_KEY: &str = "c2l4dGVlbi1sZXR0ZXJzLWFuZC1zaXh0ZWVuLW1vcmU=";
 const SESSION_TOKEN: &str = "session+token/Ss2wQa8EdRf6";
 const WRONG_KEY: &str = "wrong+key/that-somebody/tried-Tt3";
 /// Stands in the bodies, headers and locations of all that Aurora answers when it is not well.
@@ -102,6 +104,7 @@ fn settings(aurora: &Aurora, issuer: &Issuer, format: &str) -> BTreeMap<String, 
         ("AURORA__TENANTS__0__ID", OWNER),
         ("AURORA__TENANTS__0__KEY", OWN_KEY),
         ("AURORA__REQUEST_TIMEOUT", "2s"),
+        ("STORE__ENCRYPTION_KEY", ENCRYPTION_KEY),
         ("WEBHOOKS__SECRET", WEBHOOK_SECRET),
         ("WEBHOOKS__BASIC_USER", "aurora"),
         ("WEBHOOKS__BASIC_PASSWORD", BASIC_PASSWORD),
@@ -204,6 +207,8 @@ async fn no_secret_comes_out_whatever_aurora_says_and_however_much_is_logged() {
             API_KEY,
             WEBHOOK_SECRET,
             BASIC_PASSWORD,
+            ENCRYPTION_KEY,
+            "sixteen-letters-and-sixteen-more",
             SESSION_TOKEN,
             WRONG_KEY,
             PLANTED,
