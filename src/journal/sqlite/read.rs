@@ -103,7 +103,7 @@ pub(super) fn events(
     let columns = row::DELIVERY;
     let mut events = connection
         .prepare_cached(&format!(
-            "SELECT {columns}, e.seq, e.project FROM events e JOIN deliveries d ON d.seq = e.delivery
+            "SELECT {columns}, e.seq, e.project, e.summary_read FROM events e JOIN deliveries d ON d.seq = e.delivery
              WHERE {condition} AND e.seq > ? ORDER BY e.seq LIMIT ?"
         ))?
         .query_map(params_from_iter(values), |row| event(row, tenant))?
@@ -119,6 +119,7 @@ fn event(row: &Row<'_>, tenant: &TenantId) -> rusqlite::Result<Arc<Event>> {
         tenant: tenant.clone(),
         project: row::id(row, row::DELIVERY_WIDTH + 1, ProjectId::parse)?,
         delivery: row::delivery(row, 0)?,
+        summary_read: row.get(row::DELIVERY_WIDTH + 2)?,
     }))
 }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::*;
-use crate::domain::{Delivery, DesignId, ProjectId};
+use crate::domain::{Delivery, DesignId, ProjectId, event::Source};
 
 fn tenant(name: &str) -> TenantId {
     TenantId::parse(name).unwrap()
@@ -20,6 +20,7 @@ fn delivery(seq: u64, of: &str, design: Option<&str>, project: Option<&str>) -> 
         status: design.map(|_| "succeeded".to_owned()),
         parameters: Vec::new(),
         received_at: Timestamp::UNIX_EPOCH,
+        source: Source::Webhook,
     };
     Waiting { seq: Seq(seq), delivery }
 }
