@@ -4,7 +4,6 @@
 //! the store last. Not here: what any part does.
 
 mod counts;
-pub mod registration;
 mod settings;
 
 use std::{
@@ -32,9 +31,10 @@ use crate::{
     config::Config,
     graphql::{self, Doorway, Parts},
     http::{self, Admin, Credentials, Server, Site, page},
-    intake::Intake,
+    intake::{Intake, SessionGrant},
     journal::{Cursors, Journal, SqliteJournal},
-    relay::{Feed, Relay},
+    reconcile::Reconciler,
+    relay::{Feed, Relay, Standing},
     sqlite::Db,
     store::Store,
     telemetry::Metrics,
@@ -56,6 +56,7 @@ pub struct App {
     admin_router: axum::Router,
     credentials: Credentials,
     relay: Relay,
+    reconciler: Reconciler,
     catalog: Catalog,
     journal: Arc<dyn Journal>,
     db: Db,
@@ -91,11 +92,14 @@ impl App {
         let catalog = Catalog::new(aurora.clone(), store, clock.clone(), &settings::freshness(config));
         let (grant, grants) = mpsc::channel(GRANTS);
         let intake = Intake::new(settings::intake(config), Arc::clone(&journal), clock.clone(), grant);
-        let relay = Relay::new(Arc::clone(&journal), catalog.clone(), clock.clone(), grants);
+        let standing = Standing::new(journal.switched_off().await?);
+        let (relay, reconciler) = followers(config, &journal, &catalog, &clock, grants, &standing);
         let creates = catalog.clone();
         let parts = Parts {
             catalog,
             journal: Arc::clone(&journal),
+            standing,
+            registrations: settings::registrations(config, &aurora, &clock),
             feed: Feed::new(Arc::clone(&journal), config.limits.subscribers_per_tenant),
             cursors,
             tenants: settings::tenants(config),
@@ -123,22 +127,15 @@ impl App {
         });
         let admin_router = http::admin_router(Admin { metrics, ready: readiness(&draining, &journal) });
 
-        let limits = settings::connections(config);
-        let listen = |address: SocketAddr| {
-            let limits = limits.clone();
-            async move {
-                let bound = Server::bind(address, limits).await;
-                bound.with_context(|| format!("the address {address} cannot be had"))
-            }
-        };
         Ok(Self {
-            public: listen(config.server.listen).await?,
-            admin: listen(config.server.admin_listen).await?,
+            public: listen(config, config.server.listen).await?,
+            admin: listen(config, config.server.admin_listen).await?,
             router,
             doorway,
             admin_router,
             credentials,
             relay,
+            reconciler,
             catalog: creates,
             journal,
             db,
@@ -182,6 +179,7 @@ impl App {
             (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
         let mut parts = JoinSet::new();
         parts.spawn(self.relay.run(work_ends.clone()));
+        parts.spawn(self.reconciler.run(work_ends.clone()));
         parts.spawn(self.credentials.keep(work_ends.clone()));
         let (journal, clock, retention) = (self.journal, self.clock, self.retention);
         let once = move || prune(Arc::clone(&journal), clock.clone(), retention);
@@ -227,6 +225,28 @@ impl App {
         self.db.close().await;
         trouble.map_or(Ok(()), Err)
     }
+}
+
+async fn listen(config: &Config, address: SocketAddr) -> anyhow::Result<Server> {
+    let bound = Server::bind(address, settings::connections(config)).await;
+    bound.with_context(|| format!("the address {address} cannot be had"))
+}
+
+/// What follows the journal: the one that announces, and the one that looks for what never came.
+fn followers(
+    config: &Config,
+    journal: &Arc<dyn Journal>,
+    catalog: &Catalog,
+    clock: &Clock,
+    grants: mpsc::Receiver<SessionGrant>,
+    standing: &Standing,
+) -> (Relay, Reconciler) {
+    let (retention, tenants) = (config.store.retention, settings::tenants(config));
+    let shared = || (Arc::clone(journal), catalog.clone(), clock.clone());
+    let (journal, catalog, clock) = shared();
+    let relay = Relay::new(journal, catalog, clock, grants, standing.clone(), retention);
+    let (journal, catalog, clock) = shared();
+    (relay, Reconciler::new(journal, catalog, clock, tenants, settings::reconcile(config)))
 }
 
 /// Waits until it is told to stop, or something ends that must not.

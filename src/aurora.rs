@@ -27,6 +27,7 @@ use std::{collections::HashMap, fmt, num::NonZeroU32, sync::Arc, time::Duration}
 
 use jiff::Timestamp;
 use secrecy::SecretString;
+use tokio::sync::broadcast;
 use url::Url;
 
 use crate::{clock::Clock, domain::TenantId};
@@ -125,6 +126,23 @@ impl Aurora {
     /// wait for it.
     pub fn offer_session_token(&self, tenant: &TenantId, session_token: SecretString) {
         self.0.credentials.offer(tenant, session_token);
+    }
+
+    /// Tells whenever Aurora has given a key for a tenant.
+    #[must_use]
+    pub fn connected(&self) -> broadcast::Receiver<TenantId> {
+        self.0.credentials.connected()
+    }
+
+    /// Whether there is a key for the tenant now, without asking for one.
+    #[must_use]
+    pub fn has_key(&self, tenant: &TenantId) -> bool {
+        self.0.credentials.has_key(tenant)
+    }
+
+    /// Gives up the tenant's key and its session token, and whatever exchange is under way. A key of its own stays.
+    pub fn disconnect(&self, tenant: &TenantId) {
+        self.0.credentials.disconnect(tenant);
     }
 
     /// What the tenant's key may still spend. Full before the first key; nothing if none can be got.

@@ -148,6 +148,13 @@ pub trait Journal: Send + Sync + 'static {
     /// When the journal cannot be read.
     async fn waiting_of(&self, tenant: &TenantId, after: Seq, limit: usize) -> Result<Vec<Waiting>, Error>;
 
+    /// Those of a tenant that are no completions and come behind no other delivery of their design that waits.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    async fn waiting_apart(&self, tenant: &TenantId, after: Seq, limit: usize)
+    -> Result<Vec<Waiting>, Error>;
+
     /// How many deliveries of those that were to be announced cannot be read, and are passed over.
     fn unreadable(&self) -> usize;
 

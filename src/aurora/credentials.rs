@@ -25,6 +25,7 @@ use std::{
 use jiff::Timestamp;
 use moka::sync::Cache;
 use secrecy::SecretString;
+use tokio::sync::broadcast;
 
 use super::{
     Config, Error, Meter, NotConnected, SessionTokens, SetupError,
@@ -47,6 +48,9 @@ const MOST_TENANTS: u64 = 10_000;
 /// How long a failed exchange speaks for the next callers, so that a crowd does not try one by one.
 const FAILURE_HELD: Duration = Duration::from_secs(3);
 
+/// News of keys that wait for whoever listens. Who falls further behind is told that it did.
+const NEWS_KEPT: usize = 256;
+
 /// Finds the key for a call.
 pub(super) struct Credentials(Arc<Shelf>);
 
@@ -62,6 +66,8 @@ struct Shelf {
     tokens: Tokens,
     connects: Turns,
     flights: Mutex<Flights>,
+    /// Told of each tenant for whom a key came.
+    connected: broadcast::Sender<TenantId>,
     transport: Arc<Transport>,
     clock: Clock,
 }
@@ -104,6 +110,7 @@ impl Credentials {
             tokens: Tokens::new(),
             connects: Turns::new(),
             flights: Mutex::default(),
+            connected: broadcast::Sender::new(NEWS_KEPT),
             transport,
             clock,
         })))
@@ -175,6 +182,7 @@ impl Credentials {
     ) -> Result<Option<Timestamp>, Error> {
         let shelf = &self.0;
         if shelf.own.contains_key(tenant) {
+            shelf.tell_connected(tenant);
             return Ok(None);
         }
         shelf.partner()?;
@@ -188,6 +196,24 @@ impl Credentials {
         shelf.failures.invalidate(tenant);
         let flight = shelf.depart(&mut shelf.flights(), tenant, Some(token), &Meter::default());
         Ok(flight.await?.expires_at())
+    }
+
+    pub(super) fn connected(&self) -> broadcast::Receiver<TenantId> {
+        self.0.connected.subscribe()
+    }
+
+    pub(super) fn has_key(&self, tenant: &TenantId) -> bool {
+        self.0.own.contains_key(tenant) || self.0.good_key(tenant).is_some()
+    }
+
+    /// Gives up the key and the session token, and takes whatever exchange is under way off the list, so that its key is
+    /// not filed.
+    pub(super) fn disconnect(&self, tenant: &TenantId) {
+        let shelf = &self.0;
+        let mut flights = shelf.flights();
+        flights.strike(tenant);
+        shelf.keys.invalidate(tenant);
+        shelf.tokens.drop_spare(tenant);
     }
 
     /// Exchanges the session token if the tenant's key is missing or past half of its life, else keeps it.
@@ -210,6 +236,11 @@ impl Credentials {
 }
 
 impl Shelf {
+    fn tell_connected(&self, tenant: &TenantId) {
+        // Nobody listens in a command that only asks.
+        let _nobody = self.connected.send(tenant.clone());
+    }
+
     fn partner(&self) -> Result<&Partner, Error> {
         self.application.as_ref().ok_or(Error::not_connected(NotConnected::NoApplication))
     }

@@ -168,6 +168,19 @@ impl Delivery {
         }
     }
 
+    /// The delivery that would undo this one. What switches on and off again tells the same twice, and means it.
+    #[must_use]
+    pub fn undone(&self) -> Option<Self> {
+        let other = match self.switch()? {
+            Switch::On => "disabled",
+            Switch::Off => "enabled",
+        };
+        let mut undone = Self { status: Some(other.to_owned()), ..self.clone() };
+        let status = undone.parameters.iter_mut().find(|(name, _)| name == "status");
+        status.into_iter().for_each(|(_, value)| other.clone_into(value));
+        Some(undone)
+    }
+
     /// How to tell a repeat of this delivery. The same event, tenant, ids, job and status make a repeat; the
     /// session token, being new in each try, is no part of it.
     #[must_use]

@@ -68,11 +68,7 @@ pub(super) struct Parsed {
     pub(super) session_token: Option<SecretString>,
 }
 
-pub(super) fn parse(
-    event: &str,
-    query: &str,
-    received_at: Timestamp,
-) -> Result<Parsed, Reason> {
+pub(super) fn parse(event: &str, query: &str, received_at: Timestamp) -> Result<Parsed, Reason> {
     check_event(event)?;
     let mut parameters = query::parameters(query)?;
     for (name, value) in &parameters {

@@ -41,6 +41,7 @@ macro_rules! hold {
             deliveries {
                 deliveries_wait_in_their_order_until_they_are_announced
                 a_tenants_deliveries_are_found_without_those_of_others
+                what_comes_behind_no_completion_of_its_design_is_found_apart
                 everything_is_there_after_opening_again
                 a_repeat_is_recognised_within_its_window_and_not_after
                 a_repeat_is_recognised_when_its_event_is_long_gone
@@ -63,6 +64,7 @@ macro_rules! hold {
                 a_look_completes_what_was_announced_unread
                 what_is_switched_off_stays_so_until_it_is_switched_on
                 what_comes_and_goes_is_counted_by_tenant_and_event
+                switching_off_again_is_no_repeat
             }
             retention {
                 a_cursor_whose_events_are_gone_says_so_for_its_tenant_only

@@ -222,6 +222,17 @@ impl Journal for SqliteJournal {
         Ok(self.live.readable(self.db.read(work).await?))
     }
 
+    async fn waiting_apart(
+        &self,
+        tenant: &TenantId,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Waiting>, Error> {
+        let tenant = tenant.clone();
+        let work = move |connection: &_| read::waiting_apart(connection, &tenant, after, limit);
+        Ok(self.live.readable(self.db.read(work).await?))
+    }
+
     fn unreadable(&self) -> usize {
         self.live.unreadable().len()
     }

@@ -63,6 +63,11 @@ CREATE TABLE switched_off (
     since  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- What waits and needs no call to Aurora, for when those that do are stuck.
+CREATE INDEX deliveries_waiting_plain ON deliveries (tenant, seq)
+    WHERE settled_at IS NULL
+      AND (name <> 'performance_simulation_job_completed' OR status IS NULL OR status <> 'succeeded');
+
 -- Which projects something was announced of lately, and what waits of a design.
 CREATE INDEX events_project ON events (tenant, project, seq) WHERE project IS NOT NULL;
 CREATE INDEX deliveries_waiting_design ON deliveries (tenant, design, seq)

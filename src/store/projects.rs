@@ -28,9 +28,7 @@ pub(super) fn remember(
 ) -> rusqlite::Result<()> {
     let mut statement =
         connection.prepare_cached("INSERT OR IGNORE INTO projects (project, tenant) VALUES (?1, ?2)")?;
-    projects
-        .iter()
-        .try_for_each(|project| statement.execute([project.as_str(), tenant.as_str()]).map(drop))
+    projects.iter().try_for_each(|project| statement.execute([project.as_str(), tenant.as_str()]).map(drop))
 }
 
 pub(super) fn wipe(connection: &Connection, tenant: &TenantId) -> rusqlite::Result<()> {

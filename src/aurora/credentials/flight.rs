@@ -43,6 +43,15 @@ impl Flights {
         self.by_tenant.get(tenant).map(|it| it.flight.clone())
     }
 
+    /// Takes the tenant's exchange off the list: its key is not wanted any more.
+    pub(super) fn strike(&mut self, tenant: &TenantId) {
+        self.by_tenant.remove(tenant);
+    }
+
+    fn lists(&self, tenant: &TenantId, id: u64) -> bool {
+        self.by_tenant.get(tenant).is_some_and(|it| it.id == id)
+    }
+
     /// Whether that one carries somebody's session token, and may fail because of it.
     pub(super) fn carries_token(&self, tenant: &TenantId) -> bool {
         self.by_tenant.get(tenant).is_some_and(|it| it.carries_token)
@@ -69,7 +78,12 @@ impl Shelf {
             let Landing { shelf, tenant, .. } = &landing;
             match shelf.exchange(tenant, token.as_ref(), &meter).await {
                 Ok(key) => {
-                    shelf.file(tenant, &key);
+                    // Under the lock: what is struck off is not filed.
+                    let flights = shelf.flights();
+                    if flights.lists(tenant, landing.id) {
+                        shelf.file(tenant, &key);
+                    }
+                    drop(flights);
                     Ok(key)
                 }
                 Err(failed) => {
@@ -90,6 +104,7 @@ impl Shelf {
         if key.is_good(self.clock.now()) {
             tracing::info!(tenant.id = %tenant, "Aurora gave a key for tenant {tenant}");
             self.keys.insert(tenant.clone(), Arc::clone(key));
+            self.tell_connected(tenant);
         } else {
             tracing::warn!(tenant.id = %tenant, "Aurora gave a key for tenant {tenant} that has expired already; is our clock right?");
         }
@@ -121,7 +136,7 @@ struct Landing {
 impl Drop for Landing {
     fn drop(&mut self) {
         let mut flights = self.shelf.flights();
-        if flights.by_tenant.get(&self.tenant).is_some_and(|it| it.id == self.id) {
+        if flights.lists(&self.tenant, self.id) {
             flights.by_tenant.remove(&self.tenant);
         }
     }

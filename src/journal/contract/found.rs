@@ -143,3 +143,18 @@ pub(in crate::journal) async fn what_comes_and_goes_is_counted_by_tenant_and_eve
     journal.erase(&tenant("acme")).await.unwrap();
     assert_eq!(journal.tenants(9).await.unwrap(), [tenant("other")]);
 }
+
+pub(in crate::journal) async fn switching_off_again_is_no_repeat<K: Keeper>() {
+    let (keeper, clock) = (K::new(), clock());
+    let journal = keeper.open(&clock).await;
+    let switched = |status| {
+        let pairs = [("tenant_id", "acme"), ("app_id", "app"), ("status", status)];
+        at(delivery("app_status_changed", &pairs), &clock)
+    };
+    for (status, news) in
+        [("disabled", true), ("disabled", false), ("enabled", true), ("enabled", false), ("disabled", true)]
+    {
+        let kept = journal.append(switched(status)).await.unwrap();
+        assert_eq!(kept != Appended::Repeat, news, "{status}");
+    }
+}

@@ -46,6 +46,7 @@ pub(super) fn keep(
     if delivery.source == Source::Webhook {
         tally::received(connection, delivery)?;
     }
+    forget_what_it_undoes(connection, delivery)?;
     // What nobody can be told of is settled as soon as it is kept.
     let aside = delivery.tenant.is_none();
     let parameters = serde_json::to_string(&delivery.parameters)
@@ -79,6 +80,13 @@ fn is_repeat(connection: &Connection, delivery: &Delivery) -> rusqlite::Result<b
         Repeat::Within(fingerprint, window) => came_within(connection, delivery, fingerprint, window),
         Repeat::ByRereading(..) => Ok(false),
     }
+}
+
+/// After "off" and "on" another "off" is news again.
+fn forget_what_it_undoes(connection: &Connection, delivery: &Delivery) -> rusqlite::Result<()> {
+    let Some(undone) = delivery.undone() else { return Ok(()) };
+    let (Repeat::Within(content, _) | Repeat::ByRereading(content, _)) = undone.repeat();
+    connection.prepare_cached("DELETE FROM repeats WHERE fingerprint = ?1")?.execute([content.0]).map(drop)
 }
 
 /// Whether an equal delivery came within the window; if not, this is the one that later ones repeat.

@@ -168,9 +168,7 @@ fn forget_look(connection: &Connection, seen: &Sighting) -> rusqlite::Result<()>
 fn touch(connection: &Connection, table: &str, seen: &Sighting) -> rusqlite::Result<()> {
     let old = clock::earlier(seen.at, TOUCH_AFTER).as_microsecond();
     connection
-        .prepare_cached(&format!(
-            "UPDATE {table} SET at = ?3 WHERE tenant = ?1 AND design = ?2 AND at < ?4"
-        ))?
+        .prepare_cached(&format!("UPDATE {table} SET at = ?3 WHERE tenant = ?1 AND design = ?2 AND at < ?4"))?
         .execute(params![
             seen.design.tenant.as_str(),
             seen.design.design.as_str(),

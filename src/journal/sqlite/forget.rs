@@ -100,16 +100,9 @@ pub(super) fn erase(connection: &Connection, tenant: &TenantId) -> rusqlite::Res
     if let Some(last) = last {
         raise_floor(connection, tenant, row::place(last))?;
     }
-    for table in [
-        "events",
-        "deliveries",
-        "repeats",
-        "completions",
-        "tallies",
-        "looks",
-        "watched",
-        "switched_off",
-    ] {
+    for table in
+        ["events", "deliveries", "repeats", "completions", "tallies", "looks", "watched", "switched_off"]
+    {
         connection.execute(&format!("DELETE FROM {table} WHERE tenant = ?1"), [tenant.as_str()])?;
     }
     Ok(())

@@ -71,7 +71,8 @@ pub(super) fn health(
         tally.received_at = tally.received_at.max(Some(*last));
     }
     let time = |sql: &str| -> rusqlite::Result<Option<Timestamp>> {
-        let found = connection.prepare_cached(sql)?.query_row([tenant.as_str()], |row| row::maybe_time(row, 0));
+        let found =
+            connection.prepare_cached(sql)?.query_row([tenant.as_str()], |row| row::maybe_time(row, 0));
         found.optional().map(Option::flatten)
     };
     Ok(Health {

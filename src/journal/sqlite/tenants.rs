@@ -71,7 +71,9 @@ pub(super) fn switch(
 ) -> rusqlite::Result<()> {
     match switch {
         Switch::Off => connection
-            .prepare_cached("INSERT INTO switched_off (tenant, since) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+            .prepare_cached(
+                "INSERT INTO switched_off (tenant, since) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            )?
             .execute(params![tenant.as_str(), at.as_microsecond()]),
         Switch::On => connection
             .prepare_cached("DELETE FROM switched_off WHERE tenant = ?1")?

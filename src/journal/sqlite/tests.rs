@@ -133,6 +133,38 @@ async fn pages_of_events_are_found_by_an_index() {
 }
 
 #[tokio::test]
+async fn a_file_of_before_is_counted_and_watched_from_its_oldest_delivery_on() {
+    let file = File::new();
+    {
+        let connection = rusqlite::Connection::open(file.0.path().join("heliograph.db")).unwrap();
+        connection.execute_batch(include_str!("../../sqlite/0001_start.sql")).unwrap();
+        connection.execute_batch(include_str!("../../sqlite/0002_projects_of_designs.sql")).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO deliveries (name, tenant, design, status, parameters, received_at, aside, settled_at)
+                     VALUES ('performance_simulation_job_completed', 'acme', 'd', 'succeeded', '[]', 1000, 0, 3000),
+                            ('performance_simulation_job_completed', 'acme', 'e', 'succeeded', '[]', 2000, 0, NULL);
+                 INSERT INTO events (delivery, tenant, name, status, design)
+                     VALUES (1, 'acme', 'performance_simulation_job_completed', 'succeeded', 'd');
+                 INSERT INTO designs (tenant, design, project) VALUES ('acme', 'd', 'p');
+                 PRAGMA application_id = 0x48454c49; PRAGMA user_version = 2;",
+            )
+            .unwrap();
+    }
+    let clock = Clock::manual("2026-01-01T00:00:00Z".parse().unwrap());
+    let journal = SqliteJournal::open(file.db(), clock).await.unwrap();
+    let at = |micros| jiff::Timestamp::from_microsecond(micros).unwrap();
+    let health = journal.health(vec![tenant("acme")]).await.unwrap();
+    let tally = &health[0].events[0];
+    assert_eq!((tally.received, tally.received_at, tally.waiting), (2, Some(at(2_000)), 1));
+    assert_eq!(journal.watch(&tenant("acme")).await.unwrap(), at(1_000));
+    let slice = journal.events(&tenant("acme"), &Filter::default(), None, 9).await.unwrap();
+    assert!(slice.events[0].summary_read);
+    let of_project = delivery("project_changed", &[("project_id", "p")]);
+    assert_eq!(journal.whose(&of_project).await.unwrap(), Some(tenant("acme")));
+}
+
+#[tokio::test]
 async fn a_delivery_without_a_tenant_is_of_the_one_that_aurora_showed_its_ids_to() {
     let file = File::new();
     let db = file.db();

@@ -77,6 +77,8 @@ pub(super) fn take(connection: &Connection, seq: Seq) -> rusqlite::Result<Option
         .prepare_cached(&sql)?
         .query_row([row::number(seq)], |row| row::delivery(row, 0))
         .optional()?;
-    connection.prepare_cached("DELETE FROM deliveries WHERE seq = ?1 AND aside = 1")?.execute([row::number(seq)])?;
+    connection
+        .prepare_cached("DELETE FROM deliveries WHERE seq = ?1 AND aside = 1")?
+        .execute([row::number(seq)])?;
     Ok(found)
 }
