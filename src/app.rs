@@ -4,7 +4,6 @@
 //! the store last. Not here: what any part does.
 
 mod counts;
-pub mod registration;
 mod rotation;
 mod settings;
 
@@ -34,9 +33,10 @@ use crate::{
     config::Config,
     graphql::{self, Doorway, Parts},
     http::{self, Admin, Credentials, Server, Site, page},
-    intake::Intake,
+    intake::{Intake, SessionGrant},
     journal::{Cursors, Journal, SqliteJournal},
-    relay::{Feed, Relay},
+    reconcile::Reconciler,
+    relay::{Feed, Relay, Standing},
     sqlite::Db,
     store::Store,
     telemetry::Metrics,
@@ -60,6 +60,7 @@ pub struct App {
     admin_router: axum::Router,
     credentials: Credentials,
     relay: Relay,
+    reconciler: Reconciler,
     catalog: Catalog,
     aurora: Aurora,
     rotation: Rotation,
@@ -99,11 +100,14 @@ impl App {
             Catalog::new(aurora.clone(), store.clone(), clock.clone(), &settings::freshness(config));
         let (grant, grants) = mpsc::channel(GRANTS);
         let intake = Intake::new(settings::intake(config), Arc::clone(&journal), clock.clone(), grant);
-        let relay = Relay::new(Arc::clone(&journal), catalog.clone(), clock.clone(), grants);
+        let standing = Standing::new(journal.switched_off().await?);
+        let (relay, reconciler) = followers(config, &journal, &catalog, &clock, grants, &standing);
         let creates = catalog.clone();
         let parts = Parts {
             catalog,
             journal: Arc::clone(&journal),
+            standing,
+            registrations: settings::registrations(config, &aurora, &clock),
             feed: Feed::new(Arc::clone(&journal), config.limits.subscribers_per_tenant),
             cursors,
             tenants: settings::tenants(config),
@@ -140,6 +144,7 @@ impl App {
             admin_router,
             credentials,
             relay,
+            reconciler,
             catalog: creates,
             aurora,
             rotation,
@@ -192,6 +197,7 @@ impl App {
             (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
         let mut parts = JoinSet::new();
         parts.spawn(self.relay.run(work_ends.clone()));
+        parts.spawn(self.reconciler.run(work_ends.clone()));
         parts.spawn(self.credentials.keep(work_ends.clone()));
         parts.spawn(self.aurora.keep_fresh(work_ends.clone()));
         parts.spawn(self.rotation.run(work_ends.clone()));
@@ -253,6 +259,23 @@ async fn aurora_with_keys(config: &Config, store: &Store, clock: Clock) -> anyho
 async fn listen(address: SocketAddr, config: &Config) -> anyhow::Result<Server> {
     let bound = Server::bind(address, settings::connections(config)).await;
     bound.with_context(|| format!("the address {address} cannot be had"))
+}
+
+/// What follows the journal: the one that announces, and the one that looks for what never came.
+fn followers(
+    config: &Config,
+    journal: &Arc<dyn Journal>,
+    catalog: &Catalog,
+    clock: &Clock,
+    grants: mpsc::Receiver<SessionGrant>,
+    standing: &Standing,
+) -> (Relay, Reconciler) {
+    let (retention, tenants) = (config.store.retention, settings::tenants(config));
+    let shared = || (Arc::clone(journal), catalog.clone(), clock.clone());
+    let (journal, catalog, clock) = shared();
+    let relay = Relay::new(journal, catalog, clock, grants, standing.clone(), retention);
+    let (journal, catalog, clock) = shared();
+    (relay, Reconciler::new(journal, catalog, clock, tenants, settings::reconcile(config)))
 }
 
 /// Waits until it is told to stop, or something ends that must not.

@@ -27,6 +27,7 @@ use std::{collections::HashMap, fmt, num::NonZeroU32, sync::Arc, time::Duration}
 
 use jiff::Timestamp;
 use secrecy::SecretString;
+use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -135,14 +136,9 @@ impl Aurora {
         self.0.credentials.lives()
     }
 
-    /// Aurora said that the tenant has enabled or disabled the application. Disabled, its key is given up; enabled,
-    /// an exchange that was refused before may be tried again.
-    pub fn application_changed(&self, tenant: &TenantId, enabled: bool) {
-        if enabled {
-            self.0.credentials.welcome(tenant);
-        } else {
-            self.0.credentials.disconnect(tenant);
-        }
+    /// The tenant has switched the application on: an exchange that was refused before may be tried again.
+    pub fn welcome(&self, tenant: &TenantId) {
+        self.0.credentials.welcome(tenant);
     }
 
     /// Exchanges a session token for the tenant's key now. Answers when the key expires; nothing for a tenant
@@ -164,6 +160,23 @@ impl Aurora {
     /// wait for it.
     pub fn offer_session_token(&self, tenant: &TenantId, session_token: SecretString) {
         self.0.credentials.offer(tenant, session_token);
+    }
+
+    /// Tells whenever Aurora has given a key for a tenant.
+    #[must_use]
+    pub fn connected(&self) -> broadcast::Receiver<TenantId> {
+        self.0.credentials.connected()
+    }
+
+    /// Whether there is a key for the tenant now, without asking for one.
+    #[must_use]
+    pub fn has_key(&self, tenant: &TenantId) -> bool {
+        self.0.credentials.has_key(tenant)
+    }
+
+    /// Gives up the tenant's key and its session token, and whatever exchange is under way. A key of its own stays.
+    pub fn disconnect(&self, tenant: &TenantId) {
+        self.0.credentials.disconnect(tenant);
     }
 
     /// What the tenant's key may still spend. Full before the first key; nothing if none can be got.

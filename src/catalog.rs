@@ -16,6 +16,7 @@ mod weight;
 use std::{sync::Arc, time::Duration};
 
 use secrecy::SecretString;
+use tokio::sync::{Notify, broadcast};
 use tokio_util::task::TaskTracker;
 
 pub use crate::aurora::{Budget, Error as Upstream, NotConnected};
@@ -79,9 +80,9 @@ impl Catalog {
         self.0.aurora.offer_session_token(tenant, token);
     }
 
-    /// Aurora said that a tenant has enabled or disabled the application.
-    pub fn application_changed(&self, tenant: &TenantId, enabled: bool) {
-        self.0.aurora.application_changed(tenant, enabled);
+    /// The tenant has switched the application on: what Aurora refused before says nothing any more.
+    pub fn welcome(&self, tenant: &TenantId) {
+        self.0.aurora.welcome(tenant);
     }
 
     /// Exchanges a session token for a key of the tenant now, and says when the key ends.
@@ -94,6 +95,34 @@ impl Catalog {
         token: SecretString,
     ) -> Result<Option<jiff::Timestamp>, Error> {
         Ok(self.0.aurora.connect(tenant, token).await?)
+    }
+
+    /// Tells whenever Aurora has given a key for a tenant.
+    #[must_use]
+    pub fn connected(&self) -> broadcast::Receiver<TenantId> {
+        self.0.aurora.connected()
+    }
+
+    /// Whether there is a key for the tenant now, without asking for one.
+    #[must_use]
+    pub fn has_key(&self, tenant: &TenantId) -> bool {
+        self.0.aurora.has_key(tenant)
+    }
+
+    /// Gives up the tenant's key, and whatever is known of the tenant: it has switched the application off.
+    pub fn disconnect(&self, tenant: &TenantId) {
+        self.0.aurora.disconnect(tenant);
+        self.0.summaries.forget_where(|key| key.tenant == *tenant);
+        self.0.designs.forget_where(|key| key.tenant == *tenant);
+        self.0.projects.forget_where(|key| key.tenant == *tenant);
+        self.0.designs_of.forget_where(|key| key.tenant == *tenant);
+        self.0.pages.forget_where(|(whose, _)| whose == tenant);
+    }
+
+    /// Told whenever it is learnt whose a design or a project is.
+    #[must_use]
+    pub fn learnt(&self) -> Arc<Notify> {
+        self.0.store.learnt()
     }
 
     /// How many looks into memory gave that since the start.

@@ -22,6 +22,7 @@ mod log;
 mod node;
 mod origin;
 mod parse;
+mod reconcile;
 mod sandbox;
 mod section;
 mod server;
@@ -39,6 +40,7 @@ pub use cache::Cache;
 pub use error::{Error, Place, Problem};
 pub use limits::{Documents, Introspection, Limits};
 pub use log::{Format, Log};
+pub use reconcile::Reconcile;
 pub use sandbox::Sandbox;
 pub use server::Server;
 pub use settings::Setting;
@@ -71,6 +73,8 @@ pub struct Config {
     pub store: Store,
     /// How long answers are kept.
     pub cache: Cache,
+    /// How news that never came are looked for.
+    pub reconcile: Reconcile,
     /// The Aurora of our own.
     pub sandbox: Sandbox,
     /// How the log is written.
@@ -173,6 +177,7 @@ impl Config {
         let auth = Auth::read(root.section("auth"));
         let store = Store::read(root.section("store"));
         let cache = Cache::read(root.section("cache"));
+        let reconcile = Reconcile::read(root.section("reconcile"));
         let sandbox = Sandbox::read(root.section("sandbox"));
         let log = Log::read(root.section("log"));
         let limits = Limits::read(root.section("limits"));
@@ -183,6 +188,7 @@ impl Config {
             auth: auth?,
             store: store?,
             cache: cache?,
+            reconcile: reconcile?,
             sandbox: sandbox?,
             log: log?,
             limits: limits?,

@@ -14,6 +14,7 @@ pub mod engine;
 pub mod error;
 pub mod event;
 pub mod global_id;
+pub mod health;
 mod judge;
 mod limit;
 pub mod loader;
@@ -57,6 +58,7 @@ pub struct Queries(
     summary::SummaryQuery,
     event::EventQuery,
     admin::AdminQuery,
+    health::HealthQuery,
 );
 
 /// Everything that can be changed.

@@ -26,12 +26,13 @@ use tokio::{sync::mpsc, time::timeout};
 
 use authentic::Authentic;
 pub use authentic::Presented;
+use parse::Parsed;
 pub use parse::Reason;
 
 use crate::{
     clock::Clock,
-    domain::TenantId,
-    journal::{Appended, Journal},
+    domain::{TenantId, event::Switch},
+    journal::{self, Appended, Journal},
 };
 
 /// Aurora gives up after ten seconds. An answer that comes before that lets it know to try again.
@@ -48,7 +49,7 @@ pub struct Config {
     pub previous_secret: Option<SecretString>,
     /// The user and password of HTTP basic auth, accepted as well.
     pub basic: Option<(String, SecretString)>,
-    /// The tenant of deliveries that name none.
+    /// The tenant of deliveries that name none, nor anything that is known to be somebody's.
     pub default_tenant: Option<TenantId>,
 }
 
@@ -159,20 +160,32 @@ impl Intake {
         if !self.proofs.accept(&presented) {
             return Answer::Unauthenticated;
         }
-        let parsed = match parse::parse(event, query, self.default_tenant.as_ref(), self.clock.now()) {
+        let parsed = match parse::parse(event, query, self.clock.now()) {
             Ok(parsed) => parsed,
             Err(reason) => return Answer::Invalid(reason),
         };
-        if let (Some(token), Some(tenant)) = (parsed.session_token, &parsed.delivery.tenant) {
-            self.grant(SessionGrant { tenant: tenant.clone(), token });
-        }
-        match timeout(PATIENCE, self.journal.append(parsed.delivery)).await {
+        match timeout(PATIENCE, self.keep(parsed)).await {
             Ok(Ok(Appended::New(_))) => Answer::New,
             Ok(Ok(Appended::Repeat)) => Answer::Repeat,
             Ok(Ok(Appended::Aside(_))) => Answer::Aside,
             // Should a late append succeed after all, Aurora's next try is a repeat.
             Ok(Err(_)) | Err(_) => Answer::Unavailable,
         }
+    }
+
+    /// Finds whose it is, where it does not say: of the tenant to whom Aurora has shown what it names, else of the
+    /// default one. The journal is asked, not Aurora, and only for those few.
+    async fn keep(&self, parsed: Parsed) -> Result<Appended, journal::Error> {
+        let Parsed { mut delivery, session_token } = parsed;
+        if delivery.tenant.is_none() {
+            delivery.tenant = self.journal.whose(&delivery).await?.or_else(|| self.default_tenant.clone());
+        }
+        // The token of a tenant who has just switched the application off gives no key.
+        let switched_off = delivery.switch() == Some(Switch::Off);
+        if let (Some(token), Some(tenant), false) = (session_token, &delivery.tenant, switched_off) {
+            self.grant(SessionGrant { tenant: tenant.clone(), token });
+        }
+        self.journal.append(delivery).await
     }
 
     /// Before the append, because the token lives for an hour and the journal may be slow; without waiting,

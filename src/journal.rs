@@ -14,7 +14,9 @@
 mod contract;
 pub mod cursor;
 mod filter;
+mod health;
 mod ring;
+mod sighting;
 pub mod sqlite;
 
 use std::{error, sync::Arc, time::Duration};
@@ -25,9 +27,11 @@ use tokio::sync::watch;
 
 pub use cursor::{Cursors, InvalidCursor};
 pub use filter::Filter;
+pub use health::{Health, Tally};
+pub use sighting::{Compared, Sighting};
 pub use sqlite::SqliteJournal;
 
-use crate::domain::{Delivery, Event, Fingerprint, ProjectId, Seq, TenantId};
+use crate::domain::{Delivery, Event, Fingerprint, ProjectId, Seq, TenantId, event::Switch};
 
 /// Why the journal did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +72,7 @@ pub struct Waiting {
 pub struct Outcome {
     /// The project it concerns, where the delivery named only a design.
     pub project: Option<ProjectId>,
-    /// What the re-read summary said.
+    /// What the re-read summary said; nothing where it could not be read.
     pub reread: Option<Fingerprint>,
 }
 
@@ -144,6 +148,13 @@ pub trait Journal: Send + Sync + 'static {
     /// When the journal cannot be read.
     async fn waiting_of(&self, tenant: &TenantId, after: Seq, limit: usize) -> Result<Vec<Waiting>, Error>;
 
+    /// Those of a tenant that are no completions and come behind no other delivery of their design that waits.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    async fn waiting_apart(&self, tenant: &TenantId, after: Seq, limit: usize)
+    -> Result<Vec<Waiting>, Error>;
+
     /// How many deliveries of those that were to be announced cannot be read, and are passed over.
     fn unreadable(&self) -> usize;
 
@@ -173,6 +184,75 @@ pub trait Journal: Send + Sync + 'static {
     /// # Errors
     /// When the journal cannot be read.
     async fn aside(&self, limit: usize) -> Result<Aside, Error>;
+
+    /// The one tenant that a delivery which names none can be of: Aurora has shown the design or the project that it
+    /// names to this tenant, and to no other.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    async fn whose(&self, delivery: &Delivery) -> Result<Option<TenantId>, Error>;
+
+    /// Takes back what was set aside and whose tenant has become known since: it waits to be announced then, at a place
+    /// of now. Answers how many there were.
+    ///
+    /// # Errors
+    /// When not all of it was taken back.
+    async fn claim(&self) -> Result<usize, Error>;
+
+    /// Compares what was seen of a design with what was announced of it. A completion that nobody was told of is kept,
+    /// as a delivery that waits.
+    ///
+    /// # Errors
+    /// When nothing was kept.
+    async fn compare(&self, sighting: Sighting) -> Result<Compared, Error>;
+
+    /// Since when a tenant is watched: from now on, unless something of it is known already.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    async fn watch(&self, tenant: &TenantId) -> Result<Timestamp, Error>;
+
+    /// Notes that all of a tenant's recent work has been compared.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    async fn passed(&self, tenant: &TenantId) -> Result<(), Error>;
+
+    /// Projects of a tenant of which something was announced, or that were created here, since `since`: the latest
+    /// first.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    async fn active_projects(
+        &self,
+        tenant: &TenantId,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<ProjectId>, Error>;
+
+    /// The tenants of which anything was ever delivered, as far as it is remembered.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    async fn tenants(&self, limit: usize) -> Result<Vec<TenantId>, Error>;
+
+    /// Notes that a tenant has switched the application off, or on again.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    async fn switch(&self, tenant: &TenantId, switch: Switch, at: Timestamp) -> Result<(), Error>;
+
+    /// The tenants that have the application switched off.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    async fn switched_off(&self) -> Result<Vec<TenantId>, Error>;
+
+    /// How the deliveries of these tenants fare.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    async fn health(&self, tenants: Vec<TenantId>) -> Result<Vec<Health>, Error>;
 
     /// Throws away what was settled longer ago than `retention`, and marks of repeats past their window. What
     /// still waits to be announced stays.

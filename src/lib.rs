@@ -13,6 +13,8 @@ pub mod telemetry;
 
 pub mod graphql;
 pub mod intake;
+pub mod reconcile;
+pub mod registration;
 pub mod relay;
 
 pub mod catalog;

@@ -8,20 +8,26 @@
 mod board;
 mod feed;
 mod lane;
+mod standing;
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use board::{Board, Turn};
+use board::{AHEAD, Board, Turn};
 pub use feed::{Feed, Full};
 use futures_util::FutureExt;
 use lane::{LaneKey, Rereader};
-use tokio::{sync::mpsc, task::JoinSet, time::Instant};
-use tokio_util::sync::CancellationToken;
+pub use standing::Standing;
+use tokio::{
+    sync::{Notify, broadcast::error::RecvError, mpsc},
+    task::JoinSet,
+    time::Instant,
+};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
     catalog::Catalog,
     clock::Clock,
-    domain::{DesignKey, ProjectKey, Seq, TenantId, event::Delivery},
+    domain::{DesignKey, ProjectKey, Seq, TenantId, event::Switch},
     intake::SessionGrant,
     journal::{Error, Journal, Waiting},
 };
@@ -41,26 +47,34 @@ pub struct Relay {
     catalog: Catalog,
     clock: Clock,
     grants: mpsc::Receiver<SessionGrant>,
+    standing: Standing,
+    retention: Duration,
     board: Board,
     running: JoinSet<Ended>,
 }
 
 impl Relay {
-    /// A relay over a journal, which hands on session tokens as they come.
+    /// A relay over a journal that keeps events for `retention`. It hands on session tokens as they come.
     #[must_use]
     pub fn new(
         journal: Arc<dyn Journal>,
         catalog: Catalog,
         clock: Clock,
         grants: mpsc::Receiver<SessionGrant>,
+        standing: Standing,
+        retention: Duration,
     ) -> Self {
-        Self { journal, catalog, clock, grants, board: Board::default(), running: JoinSet::new() }
+        let (board, running) = (Board::default(), JoinSet::new());
+        Self { journal, catalog, clock, grants, standing, retention, board, running }
     }
 
     /// Runs until it is told to stop. What is under way then is done again after the next start.
     pub async fn run(mut self, stop: CancellationToken) {
         let mut heads = self.journal.heads();
         let mut grants_open = true;
+        let mut connected = self.catalog.connected();
+        let claiming = claim_what_is_learnt(Arc::clone(&self.journal), self.catalog.learnt());
+        let _claiming = AbortOnDropHandle::new(tokio::spawn(claiming));
         loop {
             // A delivery's token was handed over before the delivery was journalled, so it is here when the delivery is.
             while let Ok(grant) = self.grants.try_recv() {
@@ -83,6 +97,12 @@ impl Relay {
                     Some(grant) => self.hand_on(grant),
                     None => grants_open = false,
                 },
+                key = connected.recv() => match key {
+                    Ok(tenant) => self.connected(&tenant).await,
+                    Err(RecvError::Lagged(_)) => self.board.wake_all(),
+                    // The catalog is here, and with it whoever tells.
+                    Err(RecvError::Closed) => {}
+                },
             }
         }
     }
@@ -90,6 +110,39 @@ impl Relay {
     fn hand_on(&mut self, grant: SessionGrant) {
         self.catalog.offer_session_token(&grant.tenant, grant.token);
         self.board.wake(&grant.tenant);
+    }
+
+    /// A key came for a tenant. Aurora gives none for an application that is switched off, so it is not.
+    async fn connected(&mut self, tenant: &TenantId) {
+        if !self.catalog.has_key(tenant) {
+            // It was given up since: the news is older than the switch.
+            return;
+        }
+        if self.standing.set(tenant, Switch::On) {
+            tracing::info!(tenant.id = %tenant, "tenant {tenant} has the application switched on again");
+            if let Err(error) = self.journal.switch(tenant, Switch::On, self.clock.now()).await {
+                tracing::warn!(error = %error, "that the application is on again cannot be kept");
+            }
+        }
+        self.board.wake(tenant);
+    }
+
+    /// As soon as it is heard of, not in its turn: nothing more may reach anybody. A delivery may be late and its word
+    /// old; then the next key sets it right.
+    fn switch(&mut self, tenant: &TenantId, switch: Switch) {
+        let changed = self.standing.set(tenant, switch);
+        match switch {
+            Switch::Off => {
+                if changed {
+                    tracing::warn!(tenant.id = %tenant, "tenant {tenant} has switched the application off");
+                }
+                self.catalog.disconnect(tenant);
+            }
+            Switch::On => {
+                self.catalog.welcome(tenant);
+                self.board.wake(tenant);
+            }
+        }
     }
 
     /// Everybody's new deliveries up to `head`, then those of tenants who had been full.
@@ -100,6 +153,10 @@ impl Relay {
             let last = waiting.last().map_or(head, |it| it.seq);
             self.board.seen = if waiting.len() < PAGE { last.max(head) } else { last };
             for delivery in waiting {
+                if let (Some(switch), Some(tenant)) = (delivery.delivery.switch(), &delivery.delivery.tenant)
+                {
+                    self.switch(tenant, switch);
+                }
                 let concerns = Concerns::of(&delivery);
                 if self.board.add(delivery) {
                     concerns.forget(&self.catalog);
@@ -111,6 +168,11 @@ impl Relay {
             waiting.iter().for_each(|it| Concerns::of(it).forget(&self.catalog));
             self.board.catch_up(&tenant, waiting, room);
         }
+        while let Some((tenant, after)) = self.board.blocked() {
+            let waiting = self.journal.waiting_apart(&tenant, after, AHEAD).await?;
+            waiting.iter().for_each(|it| Concerns::of(it).forget(&self.catalog));
+            self.board.take_ahead(&tenant, waiting);
+        }
         Ok(())
     }
 
@@ -120,6 +182,8 @@ impl Relay {
                 journal: Arc::clone(&self.journal),
                 catalog: self.catalog.clone(),
                 clock: self.clock.clone(),
+                standing: self.standing.clone(),
+                patience_for_key: self.retention,
             };
             self.running.spawn(async move {
                 let turn = AssertUnwindSafe(reader.turn(&work)).catch_unwind().await;
@@ -142,9 +206,20 @@ impl Relay {
     }
 }
 
+/// Takes back what was set aside, whenever it is learnt whose a design or a project is.
+async fn claim_what_is_learnt(journal: Arc<dyn Journal>, learnt: Arc<Notify>) {
+    loop {
+        match journal.claim().await {
+            Ok(0) => {}
+            Ok(claimed) => tracing::info!(claimed, "deliveries that were set aside have found their tenants"),
+            Err(error) => tracing::warn!(error = %error, "what was set aside cannot be taken back now"),
+        }
+        learnt.notified().await;
+    }
+}
+
 /// What is forgotten as soon as a delivery is held: whatever is read from then on is newer than the delivery.
 struct Concerns {
-    application: Option<(TenantId, bool)>,
     design: Option<DesignKey>,
     project: Option<ProjectKey>,
 }
@@ -156,16 +231,12 @@ impl Concerns {
         let design = delivery.design.clone().zip(tenant.cloned());
         let project = delivery.project.clone().zip(tenant.cloned());
         Self {
-            application: application(delivery),
             design: design.map(|(design, tenant)| DesignKey { tenant, design }),
             project: project.map(|(project, tenant)| ProjectKey { tenant, project }),
         }
     }
 
     fn forget(&self, catalog: &Catalog) {
-        if let Some((tenant, enabled)) = &self.application {
-            catalog.application_changed(tenant, *enabled);
-        }
         if let Some(design) = &self.design {
             catalog.forget_design(design);
         }
@@ -173,16 +244,6 @@ impl Concerns {
             catalog.forget_project(project);
         }
     }
-}
-
-/// Whose application was enabled or disabled, if that is what a delivery says.
-fn application(delivery: &Delivery) -> Option<(TenantId, bool)> {
-    let enabled = match (delivery.name.as_str(), delivery.status.as_deref()) {
-        ("app_status_changed", Some("enabled")) => true,
-        ("app_status_changed", Some("disabled")) => false,
-        _ => return None,
-    };
-    Some((delivery.tenant.clone()?, enabled))
 }
 
 async fn sleep_until(wake: Option<Instant>) {

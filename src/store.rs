@@ -1,5 +1,5 @@
 //! The few facts that outlive a restart: the key of the cursors, which creations have happened, which project belongs
-//! to a caller's own id or to a design, and tenants' keys as sealed bytes.
+//! to a caller's own id or to a design, whose a design or a project is, and tenants' keys as sealed bytes.
 //!
 //! Invariants: what was answered is on disk; a key for a creation is given to one caller until its outcome is
 //! known; the texts that callers choose for their keys and ids are kept only as digests.
@@ -9,10 +9,14 @@
 mod creates;
 mod designs;
 mod external_ids;
+mod projects;
 mod sealed_keys;
 mod secrets;
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
+use tokio::sync::Notify;
 
 pub use creates::{Begin, CreateKey};
 pub use external_ids::Origin;
@@ -32,13 +36,21 @@ pub struct Error(#[from] sqlite::Error);
 #[derive(Debug, Clone)]
 pub struct Store {
     db: Db,
+    learnt: Arc<Notify>,
 }
 
 impl Store {
     /// The facts that the file holds.
     #[must_use]
     pub fn new(db: Db) -> Self {
-        Self { db }
+        Self { db, learnt: Arc::default() }
+    }
+
+    /// Told whenever it is learnt whose a design or a project is. One who is told waits for the next; what was learnt in
+    /// between is told at once.
+    #[must_use]
+    pub fn learnt(&self) -> Arc<Notify> {
+        Arc::clone(&self.learnt)
     }
 
     /// The key of the cursors: made at random the first time, the same ever after.
@@ -78,7 +90,13 @@ impl Store {
         project: &ProjectId,
     ) -> Result<(), Error> {
         let (tenant, key, project) = (tenant.clone(), key.digest(tenant), project.clone());
-        Ok(self.db.write(move |connection| creates::finish(connection, &tenant, key, &project)).await?)
+        let work = move |connection: &_| {
+            projects::remember(connection, &tenant, std::slice::from_ref(&project))?;
+            creates::finish(connection, &tenant, key, &project)
+        };
+        self.db.write(work).await?;
+        self.learnt.notify_one();
+        Ok(())
     }
 
     /// The creation certainly did not happen: the key may be used again, with any input.
@@ -157,7 +175,25 @@ impl Store {
             return Ok(());
         }
         let tenant = tenant.clone();
-        Ok(self.db.write(move |connection| designs::remember(connection, &tenant, &unknown)).await?)
+        self.db.write(move |connection| designs::remember(connection, &tenant, &unknown)).await?;
+        self.learnt.notify_one();
+        Ok(())
+    }
+
+    /// Remembers that Aurora has shown these projects to a tenant. What is known already costs no write.
+    ///
+    /// # Errors
+    /// When nothing was kept.
+    pub async fn remember_projects(&self, tenant: &TenantId, seen: Vec<ProjectId>) -> Result<(), Error> {
+        let whose = tenant.clone();
+        let unknown = self.db.read(move |connection| projects::unknown(connection, &whose, seen)).await?;
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let tenant = tenant.clone();
+        self.db.write(move |connection| projects::remember(connection, &tenant, &unknown)).await?;
+        self.learnt.notify_one();
+        Ok(())
     }
 
     /// Keeps a tenant's sealed key in place of an earlier one of the same realm.
@@ -208,6 +244,7 @@ impl Store {
             creates::wipe(connection, &tenant)?;
             designs::wipe(connection, &tenant)?;
             sealed_keys::wipe(connection, &tenant)?;
+            projects::wipe(connection, &tenant)?;
             external_ids::wipe(connection, &tenant)
         };
         Ok(self.db.write(work).await?)

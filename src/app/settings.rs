@@ -2,7 +2,6 @@
 
 use anyhow::{Context, bail};
 
-use super::registration::Target;
 use crate::{
     aurora::{self as client, Aurora, EncryptionKeys, NewKeys},
     cache::Freshness,
@@ -12,7 +11,8 @@ use crate::{
     domain::{TenantId, Viewer, viewer::Tenants},
     graphql::{self, Introspection, Limits, Links, Persisted},
     http::{self, ApiKey, Credentials, Origin, Rate, Tokens, auth::jwt, server, websocket},
-    intake,
+    intake, reconcile,
+    registration::{Registrations, Target},
 };
 
 /// The client of Aurora.
@@ -69,6 +69,12 @@ pub fn webhook_target(config: &Config) -> anyhow::Result<Target> {
     Ok(Target { public_url, header: config.webhooks.header.to_string(), secret })
 }
 
+/// Who looks at what Aurora holds, where it is told what that shall be.
+pub(super) fn registrations(config: &Config, aurora: &Aurora, clock: &Clock) -> Registrations {
+    let target = config.aurora.application.as_ref().and_then(|_| webhook_target(config).ok());
+    Registrations::new(aurora.clone(), target, clock.clone())
+}
+
 pub(super) fn freshness(config: &Config) -> Rules {
     let cache = &config.cache;
     Rules {
@@ -85,6 +91,17 @@ pub(super) fn intake(config: &Config) -> intake::Config {
         previous_secret: webhooks.previous_secret.clone(),
         basic: webhooks.basic.as_ref().map(|it| (it.user.clone(), it.password.clone())),
         default_tenant: webhooks.default_tenant.clone(),
+    }
+}
+
+/// How much may be spent on looking for news that never came.
+pub(super) fn reconcile(config: &Config) -> reconcile::Rules {
+    let settings = &config.reconcile;
+    let allowed = f64::from(config.aurora.requests_per_minute.get());
+    reconcile::Rules {
+        calls_per_minute: allowed * f64::from(settings.share_percent) / 100.0,
+        every: settings.every,
+        window: settings.window,
     }
 }
 

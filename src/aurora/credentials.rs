@@ -33,6 +33,7 @@ use std::{
 use jiff::Timestamp;
 use moka::sync::Cache;
 use secrecy::SecretString;
+use tokio::sync::broadcast;
 
 use super::{
     Config, Error, Meter, NotConnected, SessionTokens, SetupError,
@@ -56,6 +57,9 @@ use vault::Vault;
 /// Far more tenants than one gateway serves at a time; the rarest lose their key first and exchange it again.
 const MOST_TENANTS: u64 = 10_000;
 
+/// News of keys that wait for whoever listens. Who falls further behind is told that it did.
+const NEWS_KEPT: usize = 256;
+
 /// Finds the key for a call.
 pub(super) struct Credentials(Arc<Shelf>);
 
@@ -78,6 +82,8 @@ struct Shelf {
     vault: OnceLock<Vault>,
     /// Which Aurora the keys are for.
     base_url: String,
+    /// Told of each tenant for whom a key came.
+    connected: broadcast::Sender<TenantId>,
     transport: Arc<Transport>,
     clock: Clock,
 }
@@ -124,6 +130,7 @@ impl Credentials {
             flights: Mutex::default(),
             vault: OnceLock::new(),
             base_url: config.base_url.into(),
+            connected: broadcast::Sender::new(NEWS_KEPT),
             transport,
             clock,
         })))
@@ -200,6 +207,7 @@ impl Credentials {
     ) -> Result<Option<Timestamp>, Error> {
         let shelf = &self.0;
         if shelf.own.get(tenant).is_some() {
+            shelf.tell_connected(tenant);
             return Ok(None);
         }
         shelf.partner()?;
@@ -212,6 +220,14 @@ impl Credentials {
         }
         let flight = shelf.depart(&mut shelf.flights(), tenant, Some(token), &Meter::default());
         Ok(flight.await?.span().map(|it| it.expires_at))
+    }
+
+    pub(super) fn connected(&self) -> broadcast::Receiver<TenantId> {
+        self.0.connected.subscribe()
+    }
+
+    pub(super) fn has_key(&self, tenant: &TenantId) -> bool {
+        self.0.own.get(tenant).is_some() || self.0.good_key(tenant).is_some()
     }
 
     /// Exchanges the session token if the tenant's key is missing or past half of its life, else keeps it.
@@ -233,6 +249,11 @@ impl Credentials {
 }
 
 impl Shelf {
+    fn tell_connected(&self, tenant: &TenantId) {
+        // Nobody listens in a command that only asks.
+        let _nobody = self.connected.send(tenant.clone());
+    }
+
     fn partner(&self) -> Result<&Partner, Error> {
         self.application.as_ref().ok_or(Error::not_connected(NotConnected::NoApplication))
     }

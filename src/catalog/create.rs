@@ -178,6 +178,8 @@ impl Catalog {
                 tracing::warn!(error = %error, "the CRM's id of a new project could not be remembered");
             }
         }
+        let known = self.0.store.remember_projects(tenant, vec![project.id.clone()]);
+        super::note("the tenant of a new project", known).await;
         self.forget_lists(tenant);
         let entry = self.0.projects.put(key, project);
         Ok(Created { project: super::fetched(entry), replayed: false })

@@ -189,16 +189,22 @@ impl Catalog {
     }
 }
 
-/// Remembers which project carries which of the CRM's ids. A failure costs a later search, not this answer.
+/// Remembers whose the projects are, and which carries which of the CRM's ids. A failure costs a later search, or a
+/// delivery without a tenant its way, not this answer.
 async fn note_external_ids(
     store: &Store,
     tenant: &TenantId,
     projects: impl IntoIterator<Item = &Project> + Send,
 ) {
-    let seen: Vec<_> = projects
-        .into_iter()
-        .filter_map(|project| Some((project.external_provider_id.clone()?, project.id.clone())))
-        .collect();
+    let (mut ids, mut seen) = (Vec::new(), Vec::new());
+    for project in projects {
+        ids.push(project.id.clone());
+        seen.extend(project.external_provider_id.clone().map(|external| (external, project.id.clone())));
+    }
+    if ids.is_empty() {
+        return;
+    }
+    note("the tenants of projects", store.remember_projects(tenant, ids)).await;
     if seen.is_empty() {
         return;
     }

@@ -22,6 +22,17 @@ impl Catalog {
         self.0.read(&self.0.summaries, key, usage, fetch).await
     }
 
+    /// What Aurora says of a design now, past memory, which stays as it is: for whoever looks for news that never came, and
+    /// must neither take old for new nor lose what stands in while Aurora is out.
+    ///
+    /// # Errors
+    /// When Aurora cannot be asked.
+    pub async fn summary_now(&self, key: &DesignKey, usage: &Usage) -> Result<Summary, Error> {
+        let summary = self.0.aurora.summary(key, usage.meter()).await?;
+        note_projects(&self.0.store, &key.tenant, [(&key.design, summary.project.as_ref())]).await;
+        Ok(summary)
+    }
+
     /// The summary if it is in memory and fresh: no waiting, no batch.
     #[must_use]
     pub fn summary_at_hand(&self, key: &DesignKey, usage: &Usage) -> Option<Fetched<Summary>> {

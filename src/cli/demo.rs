@@ -5,13 +5,13 @@ use rand::{Rng, distr::Alphanumeric};
 use secrecy::SecretString;
 
 use crate::{
-    app::{self, App, registration},
+    app::{self, App},
     cli::{ConfigFile, sandbox},
     clock::Clock,
     config::{ApiKey, Application, Config, KeyDigest},
     domain::{Scope, TenantId, viewer::Tenants},
     http::page,
-    lifecycle,
+    lifecycle, registration,
     sandbox::Sandbox,
 };
 

@@ -2,12 +2,7 @@
 
 use anyhow::Context;
 
-use crate::{
-    app::{self, registration},
-    cli::Webhooks,
-    clock::Clock,
-    config::Config,
-};
+use crate::{app, cli::Webhooks, clock::Clock, config::Config, registration};
 
 /// Lists, registers or deletes.
 #[expect(clippy::print_stdout, reason = "printing is what the command is for")]
@@ -45,6 +40,7 @@ pub(super) fn run(command: &Webhooks) -> anyhow::Result<()> {
                         registration::Done::Created => "created",
                         registration::Done::Corrected => "corrected",
                         registration::Done::Kept => "kept",
+                        registration::Done::NotOffered => "not offered",
                     };
                     println!("{word}  {event}");
                 }

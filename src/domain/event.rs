@@ -33,7 +33,7 @@ impl EventKind {
     #[must_use]
     pub fn of(name: &str) -> Self {
         match name {
-            "performance_simulation_job_completed" => Self::PerformanceSimulationJobCompleted,
+            COMPLETED => Self::PerformanceSimulationJobCompleted,
             "project_created" => Self::ProjectCreated,
             "project_changed" => Self::ProjectChanged,
             "agreement_status_changed" => Self::AgreementStatusChanged,
@@ -58,11 +58,30 @@ impl JobStatus {
     #[must_use]
     pub fn of(text: &str) -> Self {
         match text {
-            "succeeded" => Self::Succeeded,
+            SUCCEEDED => Self::Succeeded,
             "failed" => Self::Failed,
             _ => Self::Other,
         }
     }
+}
+
+/// How the gateway came to know of something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Source {
+    /// Aurora's webhook told.
+    #[default]
+    Webhook,
+    /// The webhook never came; looking at Aurora told.
+    Reconciled,
+}
+
+/// What a tenant has done to the application in its settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Switch {
+    /// Enabled it.
+    On,
+    /// Disabled it.
+    Off,
 }
 
 /// One webhook as it came, without its session token: that is a secret and is never kept with it.
@@ -84,10 +103,21 @@ pub struct Delivery {
     pub parameters: Vec<(String, String)>,
     /// When it reached us.
     pub received_at: Timestamp,
+    /// How we came to know.
+    pub source: Source,
 }
 
+/// Aurora's name for the sign that a design is complete.
+pub const COMPLETED: &str = "performance_simulation_job_completed";
+
+/// Aurora's word for a job that did its work.
+pub const SUCCEEDED: &str = "succeeded";
+
+/// Aurora's name for a tenant's switching the application on or off.
+const APP_STATUS_CHANGED: &str = "app_status_changed";
+
 /// As long as Aurora may still repeat a delivery: its retries end after about 24 hours; twice that is safe.
-const REPEAT_WINDOW: Duration = Duration::from_secs(48 * 60 * 60);
+pub const REPEAT_WINDOW: Duration = Duration::from_secs(48 * 60 * 60);
 
 /// Events that happen once to a thing: an equal delivery is never news, however late it comes.
 const ONCE: [&str; 2] = ["project_created", "design_created"];
@@ -124,6 +154,31 @@ impl Delivery {
     pub fn is_completion(&self) -> bool {
         self.kind() == EventKind::PerformanceSimulationJobCompleted
             && self.job_status() == JobStatus::Succeeded
+    }
+
+    /// What the tenant has done to the application, if the delivery tells of that. Which application types get this
+    /// event and how its status is spelt is not certain, so letters may be of either case.
+    #[must_use]
+    pub fn switch(&self) -> Option<Switch> {
+        let status = self.status.as_deref().filter(|_| self.name == APP_STATUS_CHANGED)?;
+        match status.trim().to_ascii_lowercase().as_str() {
+            "enabled" => Some(Switch::On),
+            "disabled" => Some(Switch::Off),
+            _ => None,
+        }
+    }
+
+    /// The delivery that would undo this one. What switches on and off again tells the same twice, and means it.
+    #[must_use]
+    pub fn undone(&self) -> Option<Self> {
+        let other = match self.switch()? {
+            Switch::On => "disabled",
+            Switch::Off => "enabled",
+        };
+        let mut undone = Self { status: Some(other.to_owned()), ..self.clone() };
+        let status = undone.parameters.iter_mut().find(|(name, _)| name == "status");
+        status.into_iter().for_each(|(_, value)| other.clone_into(value));
+        Some(undone)
     }
 
     /// How to tell a repeat of this delivery. The same event, tenant, ids, job and status make a repeat; the
@@ -164,6 +219,8 @@ pub struct Event {
     pub project: Option<ProjectId>,
     /// The delivery that told of it.
     pub delivery: Delivery,
+    /// Whether the design's summary was read before it was announced.
+    pub summary_read: bool,
 }
 
 impl Event {
@@ -191,6 +248,7 @@ mod tests {
             status: value("status"),
             parameters: parameters.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
             received_at: Timestamp::UNIX_EPOCH,
+            source: Source::Webhook,
         }
     }
 
@@ -245,5 +303,14 @@ mod tests {
         for text in ["Succeeded", "success", "", "succeeded ", "failed"] {
             assert_ne!(JobStatus::of(text), JobStatus::Succeeded, "{text:?}");
         }
+    }
+
+    #[test]
+    fn an_application_is_switched_by_its_own_event_only() {
+        let switch = |name, status| delivery(name, &[("tenant_id", "t"), ("status", status)]).switch();
+        assert_eq!(switch(APP_STATUS_CHANGED, "disabled"), Some(Switch::Off));
+        assert_eq!(switch(APP_STATUS_CHANGED, "Enabled"), Some(Switch::On));
+        assert_eq!(switch(APP_STATUS_CHANGED, "suspended"), None);
+        assert_eq!(switch("agreement_status_changed", "disabled"), None);
     }
 }

@@ -12,7 +12,8 @@ use crate::{
     catalog::{Catalog, Error, Usage},
     domain::{Design, DesignKey, Fetched, Project, ProjectKey, Scope, Summary, TenantId, Viewer},
     journal::{Cursors, Journal},
-    relay::Feed,
+    registration::Registrations,
+    relay::{Feed, Standing},
 };
 
 /// The parts of the gateway that the schema stands on.
@@ -23,6 +24,10 @@ pub struct Parts {
     pub journal: Arc<dyn Journal>,
     /// What is announced from now on.
     pub feed: Feed,
+    /// Who has switched the application off.
+    pub standing: Standing,
+    /// What Aurora holds of the gateway's webhooks.
+    pub registrations: Registrations,
     /// Writes and reads cursors.
     pub cursors: Cursors,
     /// The tenants that the configuration names: what an unbound credential is shown.

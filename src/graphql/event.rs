@@ -1,6 +1,7 @@
 //! Events: one type for each that is known, all of one interface; live, replayed and listed.
 
 pub mod kind;
+mod standing;
 
 use std::sync::Arc;
 
@@ -8,8 +9,8 @@ use async_graphql::{Context, ID, Object, Subscription};
 use futures_util::{Stream, StreamExt};
 use kind::Announced;
 pub use kind::{
-    AgreementStatusChangedEvent, DesignCompletedEvent, Event, EventParameter, EventType, OtherEvent,
-    ProjectChangedEvent, ProjectCreatedEvent,
+    AgreementStatusChangedEvent, DesignCompletedEvent, Event, EventParameter, EventSource, EventType,
+    OtherEvent, ProjectChangedEvent, ProjectCreatedEvent,
 };
 
 use super::{
@@ -124,16 +125,20 @@ fn follow(
         (None, Some(Cursor(argument))) => Some(open(ctx, &tenant, &argument, "after")?),
         (None, None) => None,
     };
+    let standing = parts.standing.clone();
+    standing::connected(&standing, &tenant)?;
     let events = parts.feed.follow(tenant.clone(), filter, after);
     let events = events.map_err(|full| Failure::new(Code::RateLimited, full.to_string()))?;
-    Ok(events.map(move |event| match event {
+    let whose = tenant.clone();
+    let events = events.map(move |event| match event {
         Ok(event) => {
             let announced = Announced::new(&parts.cursors, event);
             place.reach(&announced.cursor);
             Ok(announced)
         }
         Err(error) => Err(error::journal(&parts.cursors, &tenant, &error).into()),
-    }))
+    });
+    Ok(standing::until_switched_off(standing, whose, events))
 }
 
 /// Reads a cursor that a caller gave by some name.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 use super::query::{self, SESSION_TOKEN};
-use crate::domain::{Delivery, DesignId, EventKind, InvalidId, JobId, ProjectId, TenantId};
+use crate::domain::{Delivery, DesignId, EventKind, InvalidId, JobId, ProjectId, TenantId, event::Source};
 
 /// The longest name of an event. Aurora's longest has 47 letters.
 const MAX_EVENT_BYTES: usize = 64;
@@ -68,12 +68,7 @@ pub(super) struct Parsed {
     pub(super) session_token: Option<SecretString>,
 }
 
-pub(super) fn parse(
-    event: &str,
-    query: &str,
-    default_tenant: Option<&TenantId>,
-    received_at: Timestamp,
-) -> Result<Parsed, Reason> {
+pub(super) fn parse(event: &str, query: &str, received_at: Timestamp) -> Result<Parsed, Reason> {
     check_event(event)?;
     let mut parameters = query::parameters(query)?;
     for (name, value) in &parameters {
@@ -93,13 +88,14 @@ pub(super) fn parse(
     let kind = EventKind::of(event);
     let said = Said { parameters: &parameters, required: required(kind) };
     said.check_required()?;
-    let tenant = said.id("tenant_id", TenantId::parse)?.or_else(|| default_tenant.cloned());
+    let tenant = said.id("tenant_id", TenantId::parse)?;
     let design = said.id("design_id", DesignId::parse)?;
     let project = said.id("project_id", ProjectId::parse)?;
     let job = said.id("job_id", JobId::parse)?;
     let status = said.value("status").map(str::to_owned);
     let name = event.to_owned();
-    let delivery = Delivery { name, tenant, design, project, job, status, parameters, received_at };
+    let source = Source::Webhook;
+    let delivery = Delivery { name, tenant, design, project, job, status, parameters, received_at, source };
     Ok(Parsed { delivery, session_token })
 }
 

@@ -310,9 +310,9 @@ async fn when_the_journal_cannot_write_aurora_is_asked_to_try_again() {
 proptest! {
     #[test]
     fn no_query_makes_it_panic_and_no_refusal_repeats_a_value(event in "\\PC{0,12}", query in ".{0,200}") {
-        let _ = parse::parse(&event, &query, None, Timestamp::UNIX_EPOCH);
+        let _ = parse::parse(&event, &query, Timestamp::UNIX_EPOCH);
         let marked = format!("{query}&x=%00MARK&design_id=MARK/");
-        if let Err(reason) = parse::parse(DONE, &marked, None, Timestamp::UNIX_EPOCH) {
+        if let Err(reason) = parse::parse(DONE, &marked, Timestamp::UNIX_EPOCH) {
             prop_assert!(!reason.to_string().contains("MARK"));
         }
     }
@@ -326,7 +326,7 @@ proptest! {
         let mut encoder = url::form_urlencoded::Serializer::new(String::new());
         encoder.extend_pairs([("tenant_id", &tenant), ("design_id", &design), ("status", &status)]);
         encoder.extend_pairs(&extras);
-        let parsed = parse::parse(DONE, &encoder.finish(), None, Timestamp::UNIX_EPOCH).unwrap();
+        let parsed = parse::parse(DONE, &encoder.finish(), Timestamp::UNIX_EPOCH).unwrap();
         prop_assert_eq!(parsed.delivery.design.as_ref().map(|it| it.as_str()), Some(design.as_str()));
         prop_assert_eq!(parsed.delivery.parameters.len(), 3 + extras.len());
         prop_assert!(parsed.session_token.is_none());

@@ -4,6 +4,7 @@
 
 pub(in crate::journal) mod deliveries;
 pub(in crate::journal) mod events;
+pub(in crate::journal) mod found;
 pub(in crate::journal) mod retention;
 
 use std::{sync::Arc, time::Duration};
@@ -13,7 +14,7 @@ use jiff::Timestamp;
 use super::{Announced, Appended, Error, Filter, Journal, Outcome, Slice};
 use crate::{
     clock::Clock,
-    domain::{Delivery, DesignId, Event, Fingerprint, JobId, ProjectId, Seq, TenantId},
+    domain::{Delivery, DesignId, Event, Fingerprint, JobId, ProjectId, Seq, TenantId, event::Source},
 };
 
 /// A place where a journal is kept while its process comes and goes.
@@ -40,6 +41,7 @@ macro_rules! hold {
             deliveries {
                 deliveries_wait_in_their_order_until_they_are_announced
                 a_tenants_deliveries_are_found_without_those_of_others
+                what_comes_behind_no_completion_of_its_design_is_found_apart
                 everything_is_there_after_opening_again
                 a_repeat_is_recognised_within_its_window_and_not_after
                 a_repeat_is_recognised_when_its_event_is_long_gone
@@ -54,6 +56,15 @@ macro_rules! hold {
                 every_filter_chooses_what_it_says
                 a_follower_hears_everything_once_and_in_order
                 a_reader_far_behind_misses_nothing
+            }
+            found {
+                a_missed_completion_is_found_once
+                a_delivery_that_comes_late_is_a_repeat_of_what_was_found
+                what_was_complete_before_is_nobodys_news
+                a_look_completes_what_was_announced_unread
+                what_is_switched_off_stays_so_until_it_is_switched_on
+                what_comes_and_goes_is_counted_by_tenant_and_event
+                switching_off_again_is_no_repeat
             }
             retention {
                 a_cursor_whose_events_are_gone_says_so_for_its_tenant_only
@@ -87,6 +98,7 @@ pub(in crate::journal) fn delivery(name: &str, parameters: &[(&str, &str)]) -> D
         status: value("status").map(str::to_owned),
         parameters: parameters.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
         received_at: Timestamp::UNIX_EPOCH,
+        source: Source::Webhook,
     }
 }
 
@@ -97,7 +109,8 @@ pub(in crate::journal) fn completion(tenant: &str, design: &str, job: Option<&st
 }
 
 pub(in crate::journal) fn event(seq: Seq, delivery: Delivery) -> Event {
-    Event { seq, tenant: delivery.tenant.clone().unwrap(), project: delivery.project.clone(), delivery }
+    let (tenant, project) = (delivery.tenant.clone().unwrap(), delivery.project.clone());
+    Event { seq, tenant, project, delivery, summary_read: false }
 }
 
 fn at(delivery: Delivery, clock: &Clock) -> Delivery {

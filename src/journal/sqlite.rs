@@ -5,11 +5,15 @@
 
 mod announce;
 mod append;
+mod compare;
 mod forget;
 mod read;
 mod row;
+mod tally;
+mod tenants;
 #[cfg(test)]
 mod tests;
+mod whose;
 
 use std::{
     collections::BTreeSet,
@@ -22,11 +26,12 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{
-    Announced, Appended, Aside, Error, Filter, Heads, Journal, Outcome, Pruned, Slice, Waiting, ring::Ring,
+    Announced, Appended, Aside, Compared, Error, Filter, Heads, Health, Journal, Outcome, Pruned, Sighting,
+    Slice, Waiting, ring::Ring,
 };
 use crate::{
     clock::{self, Clock},
-    domain::{Delivery, Seq, TenantId},
+    domain::{Delivery, ProjectId, Seq, TenantId, event::Switch},
     sqlite::{self, Db},
 };
 
@@ -45,7 +50,12 @@ struct Live {
     heads: watch::Sender<Heads>,
     /// Deliveries that were told to be unreadable, so that each is told once.
     unreadable: Mutex<BTreeSet<Seq>>,
+    /// Repeats since the start. They change nothing in the file, and are worth no write of their own.
+    repeats: Mutex<tally::Repeats>,
 }
+
+/// Tenants and events whose repeats are counted apart. The names of events are whatever Aurora sends.
+const REPEATS_COUNTED: usize = 10_000;
 
 impl Live {
     fn ring(&self) -> MutexGuard<'_, Ring> {
@@ -64,6 +74,18 @@ impl Live {
             }
         }
         found.waiting
+    }
+
+    fn repeats(&self) -> MutexGuard<'_, tally::Repeats> {
+        self.repeats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn repeated(&self, of: (TenantId, String), at: Timestamp) {
+        let mut repeats = self.repeats();
+        if repeats.len() < REPEATS_COUNTED || repeats.contains_key(&of) {
+            let (count, last) = repeats.entry(of).or_insert((0, at));
+            (*count, *last) = (*count + 1, at.max(*last));
+        }
     }
 
     fn appended(&self, appended: Appended) {
@@ -91,6 +113,7 @@ impl SqliteJournal {
             ring: Mutex::new(Ring::new(heads.events)),
             heads: watch::Sender::new(heads),
             unreadable: Mutex::default(),
+            repeats: Mutex::default(),
         };
         Ok(Self { db, clock, live: Arc::new(live) })
     }
@@ -100,8 +123,92 @@ impl SqliteJournal {
 impl Journal for SqliteJournal {
     async fn append(&self, delivery: Delivery) -> Result<Appended, Error> {
         let (now, live) = (self.clock.now(), Arc::clone(&self.live));
-        let work = move |connection: &_| append::append(connection, &delivery, now);
-        Ok(self.db.write_then(work, move |appended| live.appended(*appended)).await?)
+        let repeated = delivery.tenant.clone().zip(Some(delivery.name.clone()));
+        let at = delivery.received_at;
+        let work = move |connection: &_| append::append(connection, delivery, now);
+        let then = move |appended: &Appended| match (*appended, repeated) {
+            (Appended::Repeat, Some(of)) => live.repeated(of, at),
+            (appended, _) => live.appended(appended),
+        };
+        Ok(self.db.write_then(work, then).await?)
+    }
+
+    async fn whose(&self, delivery: &Delivery) -> Result<Option<TenantId>, Error> {
+        let (design, project) = (delivery.design.clone(), delivery.project.clone());
+        let work = move |connection: &_| whose::of(connection, design.as_ref(), project.as_ref());
+        Ok(self.db.read(work).await?)
+    }
+
+    async fn claim(&self) -> Result<usize, Error> {
+        let mut claimed = 0;
+        loop {
+            let found = self.db.read(whose::claimable).await?;
+            let more = found.len() == whose::BATCH;
+            for seq in found {
+                let (now, live) = (self.clock.now(), Arc::clone(&self.live));
+                let work = move |connection: &_| append::claim(connection, seq, now);
+                let then = move |appended: &Option<Appended>| {
+                    appended.iter().for_each(|appended| live.appended(*appended));
+                };
+                claimed += usize::from(self.db.write_then(work, then).await?.is_some());
+            }
+            if !more {
+                return Ok(claimed);
+            }
+        }
+    }
+
+    async fn compare(&self, sighting: Sighting) -> Result<Compared, Error> {
+        let (now, live) = (self.clock.now(), Arc::clone(&self.live));
+        let work = move |connection: &_| compare::compare(connection, &sighting, now);
+        let then = move |compared: &Compared| {
+            if let Compared::Missed(seq) = compared {
+                live.appended(Appended::New(*seq));
+            }
+        };
+        Ok(self.db.write_then(work, then).await?)
+    }
+
+    async fn watch(&self, tenant: &TenantId) -> Result<Timestamp, Error> {
+        let (tenant, now) = (tenant.clone(), self.clock.now());
+        Ok(self.db.write(move |connection| tenants::watch(connection, &tenant, now)).await?)
+    }
+
+    async fn passed(&self, tenant: &TenantId) -> Result<(), Error> {
+        let (tenant, now) = (tenant.clone(), self.clock.now());
+        Ok(self.db.write(move |connection| tenants::passed(connection, &tenant, now)).await?)
+    }
+
+    async fn active_projects(
+        &self,
+        tenant: &TenantId,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<ProjectId>, Error> {
+        let tenant = tenant.clone();
+        let work = move |connection: &_| tenants::active_projects(connection, &tenant, since, limit);
+        Ok(self.db.read(work).await?)
+    }
+
+    async fn tenants(&self, limit: usize) -> Result<Vec<TenantId>, Error> {
+        Ok(self.db.read(move |connection| tally::tenants(connection, limit)).await?)
+    }
+
+    async fn switch(&self, tenant: &TenantId, switch: Switch, at: Timestamp) -> Result<(), Error> {
+        let tenant = tenant.clone();
+        Ok(self.db.write(move |connection| tenants::switch(connection, &tenant, switch, at)).await?)
+    }
+
+    async fn switched_off(&self) -> Result<Vec<TenantId>, Error> {
+        Ok(self.db.read(tenants::switched_off).await?)
+    }
+
+    async fn health(&self, tenants: Vec<TenantId>) -> Result<Vec<Health>, Error> {
+        let repeats = self.live.repeats().clone();
+        let work = move |connection: &_| {
+            tenants.iter().map(|tenant| tally::health(connection, tenant, &repeats)).collect()
+        };
+        Ok(self.db.read(work).await?)
     }
 
     async fn waiting(&self, after: Seq, limit: usize) -> Result<Vec<Waiting>, Error> {
@@ -112,6 +219,17 @@ impl Journal for SqliteJournal {
     async fn waiting_of(&self, tenant: &TenantId, after: Seq, limit: usize) -> Result<Vec<Waiting>, Error> {
         let tenant = tenant.clone();
         let work = move |connection: &_| read::waiting_of(connection, &tenant, after, limit);
+        Ok(self.live.readable(self.db.read(work).await?))
+    }
+
+    async fn waiting_apart(
+        &self,
+        tenant: &TenantId,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Waiting>, Error> {
+        let tenant = tenant.clone();
+        let work = move |connection: &_| read::waiting_apart(connection, &tenant, after, limit);
         Ok(self.live.readable(self.db.read(work).await?))
     }
 

@@ -3,6 +3,7 @@
 //! Invariants: deliveries of one lane leave it in their order; a lane is with at most one worker; a tenant that is
 //! full, waits or is slow takes nothing from the others. A worker that broke off keeps nothing.
 
+mod stopped;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,8 @@ use std::{
     time::Duration,
 };
 
+pub(super) use stopped::AHEAD;
+use stopped::FIRST_PARKING;
 use tokio::time::Instant;
 
 use super::lane::LaneKey;
@@ -59,8 +62,17 @@ pub(super) enum Kind {
 pub(super) struct Turn {
     /// So many, from the front, are settled.
     pub(super) settled: usize,
-    /// The next one has to wait, at least for so long.
-    pub(super) wait: Option<Duration>,
+    /// The next one has to wait.
+    pub(super) wait: Option<Wait>,
+}
+
+/// What a delivery waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// A better moment, in so long at the earliest.
+    AtLeast(Duration),
+    /// A key for its tenant: the others of the tenant need not ask.
+    Key,
 }
 
 #[derive(Default)]
@@ -72,6 +84,8 @@ pub(super) struct Board {
     turns: VecDeque<TenantId>,
     quick: VecDeque<LaneKey>,
     resting: BTreeSet<(Instant, LaneKey)>,
+    /// Tenants that are not connected, by when one of their lanes may try again.
+    parked: BTreeSet<(Instant, TenantId)>,
     looks_running: usize,
     quick_running: usize,
 }
@@ -87,12 +101,21 @@ struct Desk {
     ready: VecDeque<LaneKey>,
     in_turns: bool,
     looks_running: usize,
+    /// Until when its lanes do not look, and how long the next such pause is to be.
+    parked: Option<Instant>,
+    parking: Duration,
+    /// How often it was woken. What a lane found before says nothing of what is true since.
+    wakes: u64,
+    /// Whether those behind the window that need no call have been asked for since the last time that this could help.
+    looked_ahead: bool,
 }
 
 struct Lane {
     queue: VecDeque<Arc<Waiting>>,
     state: State,
     pause: Duration,
+    /// [`Desk::wakes`] when its worker began.
+    begun_at: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -114,6 +137,7 @@ impl Board {
         }
         if desk.held >= WINDOW || desk.behind {
             desk.behind = true;
+            desk.looked_ahead = false;
             return false;
         }
         self.hold(key, delivery);
@@ -122,13 +146,23 @@ impl Board {
 
     fn hold(&mut self, key: LaneKey, delivery: Waiting) {
         let desk = self.desks.entry(key.tenant.clone()).or_default();
-        desk.loaded = delivery.seq;
-        desk.held += 1;
+        desk.loaded = delivery.seq.max(desk.loaded);
+        self.enqueue(key, delivery);
+    }
+
+    fn enqueue(&mut self, key: LaneKey, delivery: Waiting) {
+        let desk = self.desks.entry(key.tenant.clone()).or_default();
         let lane = desk.lanes.entry(key.clone()).or_insert_with(|| Lane {
             queue: VecDeque::new(),
             state: State::Idle,
             pause: FIRST_PAUSE,
+            begun_at: 0,
         });
+        if lane.queue.iter().any(|held| held.seq == delivery.seq) {
+            // It was taken ahead of its turn.
+            return;
+        }
+        desk.held += 1;
         lane.queue.push_back(Arc::new(delivery));
         if lane.state == State::Idle {
             self.make_ready(&key);
@@ -170,6 +204,10 @@ impl Board {
         for _ in 0..self.turns.len() {
             let tenant = self.turns.pop_front()?;
             let Some(desk) = self.desks.get_mut(&tenant) else { continue };
+            if desk.parked.is_some() {
+                desk.in_turns = false;
+                continue;
+            }
             if desk.looks_running >= LOOKS_PER_TENANT {
                 self.turns.push_back(tenant);
                 continue;
@@ -188,8 +226,10 @@ impl Board {
     }
 
     fn begin(&mut self, key: LaneKey, kind: Kind) -> Option<Work> {
-        let lane = self.desks.get_mut(&key.tenant)?.lanes.get_mut(&key)?;
+        let desk = self.desks.get_mut(&key.tenant)?;
+        let lane = desk.lanes.get_mut(&key)?;
         lane.state = State::Running(kind);
+        lane.begun_at = desk.wakes;
         let batch = match kind {
             Kind::Quick => lane.queue.iter().take_while(|it| !it.delivery.is_completion()).cloned().collect(),
             Kind::Look => lane.queue.iter().cloned().collect(),
@@ -201,6 +241,7 @@ impl Board {
     pub(super) fn finished(&mut self, key: &LaneKey, turn: Option<Turn>, now: Instant) {
         let Some(desk) = self.desks.get_mut(&key.tenant) else { return };
         let Some(lane) = desk.lanes.get_mut(key) else { return };
+        let looked = lane.state == State::Running(Kind::Look);
         match lane.state {
             State::Running(Kind::Look) => {
                 self.looks_running -= 1;
@@ -209,12 +250,17 @@ impl Board {
             State::Running(Kind::Quick) => self.quick_running -= 1,
             State::Idle | State::Ready | State::Resting(_) => {}
         }
-        let turn = turn.unwrap_or(Turn { settled: 0, wait: Some(LONGEST_PAUSE) });
+        let turn = turn.unwrap_or(Turn { settled: 0, wait: Some(Wait::AtLeast(LONGEST_PAUSE)) });
         let settled = turn.settled.min(lane.queue.len());
         lane.queue.drain(..settled);
         desk.held -= settled;
         if settled > 0 {
             lane.pause = FIRST_PAUSE;
+            desk.looked_ahead = false;
+        }
+        let woken = lane.begun_at != desk.wakes;
+        if turn.wait != Some(Wait::Key) && looked {
+            desk.parking = FIRST_PARKING;
         }
         if lane.queue.is_empty() {
             desk.lanes.remove(key);
@@ -222,7 +268,14 @@ impl Board {
             return;
         }
         match turn.wait {
-            Some(at_least) => {
+            // What was found before a key came, is asked again.
+            Some(Wait::Key) => {
+                self.make_ready(key);
+                if !woken {
+                    self.park(&key.tenant, now);
+                }
+            }
+            Some(Wait::AtLeast(at_least)) => {
                 let until = now + lane.pause.max(at_least).min(LONGEST_PAUSE);
                 lane.pause = LONGEST_PAUSE.min(lane.pause * 2);
                 lane.state = State::Resting(until);
@@ -234,19 +287,9 @@ impl Board {
 
     /// When the next lane has rested.
     pub(super) fn next_wake(&self) -> Option<Instant> {
-        self.resting.first().map(|(until, _)| *until)
-    }
-
-    /// A tenant's lanes need not wait any longer.
-    pub(super) fn wake(&mut self, tenant: &TenantId) {
-        let its: Vec<_> = self.resting.iter().filter(|(_, key)| key.tenant == *tenant).cloned().collect();
-        for place in its {
-            self.resting.remove(&place);
-            if let Some(lane) = self.desks.get_mut(tenant).and_then(|desk| desk.lanes.get_mut(&place.1)) {
-                lane.pause = FIRST_PAUSE;
-            }
-            self.make_ready(&place.1);
-        }
+        let resting = self.resting.first().map(|(until, _)| *until);
+        let parked = self.parked.first().map(|(until, _)| *until);
+        resting.into_iter().chain(parked).min()
     }
 
     fn wake_due(&mut self, now: Instant) {
@@ -255,6 +298,12 @@ impl Board {
             && let Some((_, key)) = self.resting.pop_first()
         {
             self.make_ready(&key);
+        }
+        while let Some((until, _)) = self.parked.first()
+            && *until <= now
+            && let Some((_, tenant)) = self.parked.pop_first()
+        {
+            self.unpark(&tenant);
         }
     }
 
@@ -275,6 +324,10 @@ impl Board {
 
     /// Nothing is kept of a tenant of whom nothing waits.
     fn tidy(&mut self, tenant: &TenantId) {
+        if self.desks.get(tenant).is_some_and(|desk| desk.lanes.is_empty()) {
+            // Nobody is left who could ask whether it is connected by now.
+            self.unpark(tenant);
+        }
         if self.desks.get(tenant).is_some_and(|desk| desk.lanes.is_empty() && !desk.behind) {
             self.desks.remove(tenant);
         }

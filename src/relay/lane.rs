@@ -2,11 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::board::{Kind, Turn, Work};
+use super::{
+    board::{Kind, Turn, Wait, Work},
+    standing::Standing,
+};
 use crate::{
-    catalog::{self, Catalog, Upstream, Usage},
+    catalog::{self, Catalog, NotConnected, Upstream, Usage},
     clock::{self, Clock},
-    domain::{DesignId, DesignKey, Fingerprint, ProjectId, TenantId},
+    domain::{DesignId, DesignKey, Fingerprint, ProjectId, TenantId, event::Switch},
     journal::{Announced, Error, Journal, Outcome, Waiting},
 };
 
@@ -54,6 +57,10 @@ pub(super) struct Rereader {
     pub(super) journal: Arc<dyn Journal>,
     pub(super) catalog: Catalog,
     pub(super) clock: Clock,
+    pub(super) standing: Standing,
+    /// How long an event waits for its tenant to be connected: as long as events are kept. Then it is announced without
+    /// its summary, so that nothing that was acknowledged is lost.
+    pub(super) patience_for_key: Duration,
 }
 
 /// What the second look found.
@@ -66,8 +73,10 @@ struct Found {
 /// What became of the second look.
 enum Look {
     Found(Found),
-    /// Aurora cannot tell now: to be asked again, at the earliest after this.
-    Later(Duration),
+    /// Aurora cannot tell, and those that have waited for so long do not wait any longer.
+    GaveUp(Found, Duration),
+    /// Aurora cannot tell now: to be asked again.
+    Later(Wait),
 }
 
 impl Rereader {
@@ -82,9 +91,15 @@ impl Rereader {
             return self.announce_all(&work.batch, &Found::default()).await;
         };
         let key = DesignKey { tenant: work.lane.tenant.clone(), design: design.clone() };
-        let waited = clock::between(first.delivery.received_at, self.clock.now());
-        match self.look_again(&key, waited).await {
+        let now = self.clock.now();
+        let waited = |waiting: &Waiting| clock::between(waiting.delivery.received_at, now);
+        match self.look_again(&key, waited(first)).await {
             Look::Found(found) => self.announce_all(&work.batch, &found).await,
+            Look::GaveUp(found, patience) => {
+                let young = |it: &Arc<Waiting>| it.delivery.is_completion() && waited(it) < patience;
+                let old = work.batch.iter().position(young).unwrap_or(work.batch.len());
+                self.announce_all(&work.batch[..old], &found).await
+            }
             Look::Later(wait) => Turn { settled: 0, wait: Some(wait) },
         }
     }
@@ -104,12 +119,18 @@ impl Rereader {
                 tracing::warn!(design.id = %key.design, error = %error, "a completed design cannot be read");
                 self.look_for_project(key, None, waited).await
             }
-            Ok(_) if waited < PATIENCE => Look::Later(Duration::ZERO),
-            Err(error) if waited < PATIENCE => Look::Later(asked_pause(&error)),
-            Ok(_) | Err(_) => {
-                tracing::warn!(design.id = %key.design, "a design's news goes out without its summary");
-                self.look_for_project(key, None, waited).await
-            }
+            Ok(_) if waited < PATIENCE => Look::Later(Wait::AtLeast(Duration::ZERO)),
+            Ok(_) => self.give_up(key, waited, PATIENCE).await,
+            Err(error) if waited < self.patience(&error) => Look::Later(pause(&error)),
+            Err(error) => self.give_up(key, waited, self.patience(&error)).await,
+        }
+    }
+
+    async fn give_up(&self, key: &DesignKey, waited: Duration, patience: Duration) -> Look {
+        tracing::warn!(design.id = %key.design, "a design's news goes out without its summary");
+        match self.look_for_project(key, None, waited).await {
+            Look::Found(found) => Look::GaveUp(found, patience),
+            other => other,
         }
     }
 
@@ -117,10 +138,22 @@ impl Rereader {
     async fn look_for_project(&self, key: &DesignKey, reread: Option<Fingerprint>, waited: Duration) -> Look {
         match self.catalog.project_of(key, &Usage::default()).await {
             Ok(project) => Look::Found(Found { project, reread }),
-            Err(error) if may_pass(&error) && waited < patience_for_project(&error) => {
-                Look::Later(asked_pause(&error))
+            Err(error) if may_pass(&error) && waited < self.patience_for_project(&error) => {
+                Look::Later(pause(&error))
             }
             Err(_) => Look::Found(Found { project: None, reread }),
+        }
+    }
+
+    fn patience(&self, error: &catalog::Error) -> Duration {
+        if waits_for_key(error) { self.patience_for_key } else { PATIENCE }
+    }
+
+    fn patience_for_project(&self, error: &catalog::Error) -> Duration {
+        match error {
+            // No application and no key: nothing ends that but another configuration.
+            catalog::Error::Aurora(Upstream::NotConnected { .. }) => self.patience(error),
+            _ => PATIENCE_FOR_PROJECT,
         }
     }
 
@@ -128,13 +161,19 @@ impl Rereader {
         for (settled, waiting) in batch.iter().enumerate() {
             if let Err(error) = self.announce(waiting, found).await {
                 tracing::error!(error = %error, "an event cannot be announced; trying again");
-                return Turn { settled, wait: Some(JOURNAL_PAUSE) };
+                return Turn { settled, wait: Some(Wait::AtLeast(JOURNAL_PAUSE)) };
             }
         }
         Turn { settled: batch.len(), wait: None }
     }
 
     async fn announce(&self, waiting: &Waiting, found: &Found) -> Result<(), Error> {
+        if let (Some(switch), Some(tenant)) = (waiting.delivery.switch(), &waiting.delivery.tenant) {
+            // It took effect when the relay first saw it. From here on it does after a restart too.
+            if self.standing.is_off(tenant) == (switch == Switch::Off) {
+                self.journal.switch(tenant, switch, waiting.delivery.received_at).await?;
+            }
+        }
         let completed = waiting.delivery.is_completion();
         let outcome = Outcome {
             project: waiting.delivery.project.clone().or_else(|| found.project.clone()),
@@ -147,27 +186,31 @@ impl Rereader {
     }
 }
 
-/// Whether waiting can help: Aurora is out, or the tenant's key may still come.
+/// Whether waiting can help.
 fn may_pass(error: &catalog::Error) -> bool {
     match error {
-        catalog::Error::Aurora(error) => error.is_outage() || matches!(error, Upstream::NotConnected { .. }),
+        // The application's key is corrected by its operator; a tenant's may still come.
+        catalog::Error::Aurora(Upstream::NotConnected { .. } | Upstream::ApplicationRefused) => true,
+        catalog::Error::Aurora(error) => error.is_outage(),
         catalog::Error::Overtaken | catalog::Error::Store(_) => true,
         _ => false,
     }
 }
 
-/// How long Aurora itself wants to be left alone.
-fn asked_pause(error: &catalog::Error) -> Duration {
+/// What to wait for: a key, or as long as Aurora itself wants to be left alone.
+fn pause(error: &catalog::Error) -> Wait {
     match error {
-        catalog::Error::Aurora(Upstream::RateLimited { retry_after }) => *retry_after,
-        _ => Duration::ZERO,
+        catalog::Error::Aurora(Upstream::RateLimited { retry_after }) => Wait::AtLeast(*retry_after),
+        error if waits_for_key(error) => Wait::Key,
+        _ => Wait::AtLeast(Duration::ZERO),
     }
 }
 
-/// An outage ends; but a tenant who is not connected may stay so, and its people are to hear all the same.
-fn patience_for_project(error: &catalog::Error) -> Duration {
-    match error {
-        catalog::Error::Aurora(Upstream::NotConnected { .. }) => PATIENCE,
-        _ => PATIENCE_FOR_PROJECT,
-    }
+/// Whether a key for the tenant may still come: from a person who connects it, or with a later delivery. Where there is
+/// no application, none can.
+fn waits_for_key(error: &catalog::Error) -> bool {
+    matches!(
+        error,
+        catalog::Error::Aurora(Upstream::NotConnected { reason }) if *reason != NotConnected::NoApplication
+    )
 }

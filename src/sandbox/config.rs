@@ -66,6 +66,8 @@ pub struct Config {
     pub retry_scale: f64,
     /// Further copies of every delivery.
     pub duplicates: u32,
+    /// Of a hundred deliveries so many are lost: never tried, as if Aurora had given up on them.
+    pub lost_percent: u32,
     /// Every second delivery is held back, so that neighbours arrive in the wrong order.
     pub reorder: bool,
     /// Partner templates must name `<SESSION_TOKEN>` and `<TENANT_ID>` and carry authentication.
@@ -188,6 +190,7 @@ impl Default for Config {
             retry_ladder: aurora_ladder(),
             retry_scale: 1.0,
             duplicates: 0,
+            lost_percent: 0,
             reorder: false,
             strict_webhooks: true,
             require_https: true,

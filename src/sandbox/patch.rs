@@ -44,6 +44,8 @@ pub struct Patch {
     pub retry_scale: Option<f64>,
     /// See [`Config::duplicates`].
     pub duplicates: Option<u32>,
+    /// See [`Config::lost_percent`].
+    pub lost_percent: Option<u32>,
     /// See [`Config::reorder`].
     pub reorder: Option<bool>,
     /// See [`Config::strict_webhooks`].
@@ -83,6 +85,7 @@ impl Patch {
         set(&mut config.retry_ladder, self.retry_ladder_ms.map(|it| it.into_iter().map(ms).collect()));
         set(&mut config.retry_scale, self.retry_scale);
         set(&mut config.duplicates, self.duplicates);
+        set(&mut config.lost_percent, self.lost_percent);
         set(&mut config.reorder, self.reorder);
         set(&mut config.strict_webhooks, self.strict_webhooks);
         set(&mut config.require_https, self.require_https);
@@ -110,6 +113,7 @@ impl Patch {
             retry_ladder_ms: Some(config.retry_ladder.iter().copied().map(ms).collect()),
             retry_scale: Some(config.retry_scale),
             duplicates: Some(config.duplicates),
+            lost_percent: Some(config.lost_percent),
             reorder: Some(config.reorder),
             strict_webhooks: Some(config.strict_webhooks),
             require_https: Some(config.require_https),

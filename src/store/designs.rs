@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::projects;
 use crate::domain::{DesignId, DesignKey, ProjectId, TenantId};
 
 pub(super) fn project(connection: &Connection, key: &DesignKey) -> rusqlite::Result<Option<ProjectId>> {
@@ -36,9 +37,11 @@ pub(super) fn remember(
 ) -> rusqlite::Result<()> {
     let mut statement = connection
         .prepare_cached("INSERT OR REPLACE INTO designs (tenant, design, project) VALUES (?1, ?2, ?3)")?;
-    designs.iter().try_for_each(|(design, project)| {
-        statement.execute(params![tenant.as_str(), design.as_str(), project.as_str()]).map(drop)
-    })
+    for (design, project) in designs {
+        statement.execute(params![tenant.as_str(), design.as_str(), project.as_str()])?;
+        projects::remember(connection, tenant, std::slice::from_ref(project))?;
+    }
+    Ok(())
 }
 
 pub(super) fn wipe(connection: &Connection, tenant: &TenantId) -> rusqlite::Result<()> {

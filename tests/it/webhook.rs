@@ -5,7 +5,7 @@ use std::time::Duration;
 use heliograph::sandbox::{Fault, FaultRule};
 use serde_json::json;
 
-use crate::world::{ADMIN_KEY, TENANT, WEBHOOK_SECRET, World};
+use crate::world::{ADMIN_KEY, KEY, OTHER, OTHER_KEY, TENANT, WEBHOOK_SECRET, World};
 
 const DONE: &str = "performance_simulation_job_completed";
 
@@ -104,6 +104,71 @@ async fn a_delivery_without_tenant_goes_to_the_default_one() {
     let (_, design) = world.design().await;
     assert_eq!(world.deliver(DONE, &format!("design_id={design}&job_id=j1&status=succeeded")).await, 200);
     world.announced_become(1).await;
+}
+
+#[tokio::test]
+async fn a_delivery_without_tenant_goes_to_the_only_one_that_has_its_design_before_the_default_one() {
+    let world = World::with(|_| {}, &[("HELIOGRAPH_WEBHOOKS__DEFAULT_TENANT", OTHER)]).await;
+    let (_, design) = world.design().await;
+    world.query(&format!(r#"{{ designSummary(designId: "{design}") {{ moduleCount }} }}"#)).await.sound();
+    let token = world.aurora.issue_session_token(TENANT).unwrap();
+    let query = format!("design_id={design}&job_id=j1&status=succeeded&session_token={token}");
+    for _ in 0..2 {
+        assert_eq!(world.deliver(DONE, &query).await, 200);
+    }
+    world.announced_become(1).await;
+    assert_eq!(
+        world.ask(OTHER_KEY, "{ events { nodes { id } } }", json!({})).await.sound()["events"]["nodes"],
+        json!([])
+    );
+
+    // An id that Aurora has shown to both is nobody's, and what one tenant is told never leads to another.
+    for (tenant, key) in [(TENANT, KEY), (OTHER, OTHER_KEY)] {
+        world.aurora.plant(tenant, &format!("p-of-{tenant}"), "shared").unwrap();
+        world.ask(key, r#"{ designSummary(designId: "shared") { moduleCount } }"#, json!({})).await.sound();
+    }
+    world.deliver(DONE, "design_id=shared&job_id=j1&status=succeeded").await;
+    let default = || world.ask(OTHER_KEY, "{ events { nodes { id } } }", json!({}));
+    world
+        .eventually("the default one's", || async {
+            default().await["events"]["nodes"].as_array().is_some_and(|it| it.len() == 1)
+        })
+        .await;
+    assert_eq!(world.announced().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_delivery_that_was_set_aside_is_announced_when_its_design_is_first_seen() {
+    let world = World::start().await;
+    world.aurora.plant(TENANT, "p1", "d1").unwrap();
+    world.aurora.plant(OTHER, "p2", "d2").unwrap();
+    let mut subscriber =
+        world.subscribe("subscription { designCompleted { designId projectId jobId receivedAt } }").await;
+    let received_at = world.clock.now().to_string();
+    for query in ["design_id=d1&job_id=j1&status=succeeded", "design_id=d2&job_id=j2&status=succeeded"] {
+        assert_eq!(world.deliver(DONE, query).await, 200);
+    }
+    // Somebody's word that it is theirs leads nowhere.
+    world.deliver("asset_created", &format!("tenant_id={TENANT}&design_id=d2&asset_id=a")).await;
+    world.announced_become(1).await;
+    let refused = world.query(r#"{ designSummary(designId: "d2") { moduleCount } }"#).await;
+    assert_eq!(refused.errors(), ["NOT_FOUND at designSummary"]);
+
+    world.advance(Duration::from_secs(3600));
+    world.query(r#"{ design(designId: "d1") { name } }"#).await.sound();
+    assert_eq!(
+        subscriber.next("designCompleted").await,
+        json!({ "designId": "d1", "projectId": "p1", "jobId": "j1", "receivedAt": received_at })
+    );
+    let aside =
+        world.ask(ADMIN_KEY, "{ setAsideDeliveries { total newest { parameters { value } } } }", json!({}));
+    let aside = aside.await.sound();
+    assert_eq!(aside["setAsideDeliveries"]["total"], 1);
+    assert_eq!(aside["setAsideDeliveries"]["newest"][0]["parameters"][0]["value"], "d2");
+    // Its repeat is one.
+    world.deliver(DONE, "design_id=d1&job_id=j1&status=succeeded").await;
+    world.complete("d1", "marker").await;
+    assert_eq!(subscriber.next("designCompleted").await["jobId"], "marker");
 }
 
 #[tokio::test]

@@ -47,7 +47,7 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) http: reqwest::Client,
     /// Dropping it ends it.
-    _sandbox: Sandbox,
+    sandbox: Sandbox,
     gateway: Gateway,
     store: Arc<tempfile::TempDir>,
     settings: Vec<(String, String)>,
@@ -80,10 +80,12 @@ impl World {
         let store = Arc::new(tempfile::tempdir().unwrap());
         let mut all = usual(&sandbox, &store, &application_id, &application_key);
         set(&mut all, settings);
-        let clock = Clock::manual(Clock::system().now());
+        // As exact as what is kept on disk.
+        let now = jiff::Timestamp::from_microsecond(Clock::system().now().as_microsecond()).unwrap();
+        let clock = Clock::manual(now);
         let gateway = Gateway::start(&all, clock.clone()).await;
         let aurora = sandbox.handle().clone();
-        Self { aurora, clock, http: client(), _sandbox: sandbox, gateway, store, settings: all }
+        Self { aurora, clock, http: client(), sandbox, gateway, store, settings: all }
     }
 
     /// The binary as a process of its own before the same Aurora, with a store of its own, and where it is.
@@ -122,6 +124,16 @@ impl World {
     /// Where its operator's routes are.
     pub(crate) fn admin_url(&self, path: &str) -> String {
         format!("{}{path}", self.gateway.admin)
+    }
+
+    /// Where Aurora is.
+    pub(crate) fn aurora_url(&self) -> String {
+        self.sandbox.base_url()
+    }
+
+    /// The settings it runs with.
+    pub(crate) fn config(&self) -> Config {
+        Config::load(None, self.settings.clone()).unwrap()
     }
 
     /// Where it keeps what outlives it.
@@ -222,13 +234,20 @@ impl World {
         self.subscribe_eager(key, query, json!({})).await
     }
 
+    /// Registers the webhooks for where the settings say that the gateway is.
+    pub(crate) async fn ensure_webhooks(&self) -> Vec<(&'static str, heliograph::registration::Done)> {
+        let config = self.config();
+        let aurora = app::aurora(&config, self.clock.clone()).unwrap();
+        heliograph::registration::ensure(&aurora, &app::webhook_target(&config).unwrap()).await.unwrap()
+    }
+
     /// Registers the webhooks at Aurora, as `heliograph webhooks ensure` does.
     pub(crate) async fn register_webhooks(&self) {
         let mut settings = self.settings.clone();
         settings.push(("HELIOGRAPH_SERVER__PUBLIC_URL".to_owned(), self.url("/")));
         let config = Config::load(None, settings).unwrap();
         let aurora = app::aurora(&config, self.clock.clone()).unwrap();
-        app::registration::ensure(&aurora, &app::webhook_target(&config).unwrap()).await.unwrap();
+        heliograph::registration::ensure(&aurora, &app::webhook_target(&config).unwrap()).await.unwrap();
     }
 
     /// The ids of all announced events, oldest first, read page by page.
@@ -339,6 +358,8 @@ fn usual(
         ("AURORA__REQUEST_TIMEOUT", "2s"),
         ("WEBHOOKS__SECRET", WEBHOOK_SECRET),
         ("STORE__PATH", &path),
+        // Only tests that are about it count on its calls.
+        ("RECONCILE__SHARE", "0%"),
     ]
     .map(|(key, value)| (key.to_owned(), value.to_owned()))
     .into();

@@ -43,6 +43,15 @@ impl Flights {
         self.by_tenant.get(tenant).map(|it| it.flight.clone())
     }
 
+    /// Takes the tenant's exchange off the list: its key is not wanted any more.
+    pub(super) fn strike(&mut self, tenant: &TenantId) {
+        self.by_tenant.remove(tenant);
+    }
+
+    fn lists(&self, tenant: &TenantId, id: u64) -> bool {
+        self.by_tenant.get(tenant).is_some_and(|it| it.id == id)
+    }
+
     /// Whether that one carries somebody's session token, and may fail because of it.
     pub(super) fn carries_token(&self, tenant: &TenantId) -> bool {
         self.by_tenant.get(tenant).is_some_and(|it| it.carries_token)
@@ -69,7 +78,9 @@ impl Shelf {
             let Landing { shelf, tenant, .. } = &landing;
             match shelf.exchange(tenant, token.as_ref(), &meter).await {
                 Ok(key) => {
-                    shelf.file(tenant, &key).await;
+                    if shelf.shelve(tenant, landing.id, &key) {
+                        shelf.keep(tenant, landing.id, &key).await;
+                    }
                     Ok(key)
                 }
                 Err(failed) => {
@@ -85,18 +96,31 @@ impl Shelf {
         flight
     }
 
-    /// On the shelf first, for those who come now; then on disk, before those who wait hear of it: whoever was told
-    /// that a tenant is connected may count on it.
-    async fn file(&self, tenant: &TenantId, key: &Arc<Key>) {
+    /// Puts a key on the shelf for those who come now, and says whether it is one that serves. Under the lock of the
+    /// flights: what was struck off meanwhile is not filed.
+    fn shelve(&self, tenant: &TenantId, id: u64, key: &Arc<Key>) -> bool {
+        let flights = self.flights();
+        if !flights.lists(tenant, id) {
+            return false;
+        }
         self.setbacks.forget(tenant);
         if !key.is_good(self.clock.passed()) {
             tracing::warn!(tenant.id = %tenant, "Aurora gave a key for tenant {tenant} that has expired already; is our clock right?");
-            return;
+            return false;
         }
         tracing::info!(tenant.id = %tenant, "Aurora gave a key for tenant {tenant}");
         self.keys.insert(tenant.clone(), Arc::clone(key));
-        if let Some(vault) = self.vault.get() {
-            vault.keep(tenant, key).await;
+        self.tell_connected(tenant);
+        true
+    }
+
+    /// On disk as well, before those who wait hear of it: whoever was told that a tenant is connected may count on it.
+    async fn keep(&self, tenant: &TenantId, id: u64, key: &Arc<Key>) {
+        let Some(vault) = self.vault.get() else { return };
+        vault.keep(tenant, key).await;
+        // Struck off while it was written: the vault was emptied before this came to it.
+        if !self.flights().lists(tenant, id) {
+            vault.forget(tenant).await;
         }
     }
 
@@ -133,7 +157,7 @@ struct Landing {
 impl Drop for Landing {
     fn drop(&mut self) {
         let mut flights = self.shelf.flights();
-        if flights.by_tenant.get(&self.tenant).is_some_and(|it| it.id == self.id) {
+        if flights.lists(&self.tenant, self.id) {
             flights.by_tenant.remove(&self.tenant);
         }
     }

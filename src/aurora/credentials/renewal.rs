@@ -77,12 +77,16 @@ impl Credentials {
         }
     }
 
-    /// The tenant has taken the application away: its key is given up, here and on disk, though Aurora may still
-    /// take it.
+    /// The tenant has taken the application away: its key and its session token are given up, here and on disk, though
+    /// Aurora may still take them. An exchange under way is taken off the list, so that its key is not filed.
     pub(in crate::aurora) fn disconnect(&self, tenant: &TenantId) {
         let shelf = Arc::clone(&self.0);
+        let mut flights = shelf.flights();
+        flights.strike(tenant);
         shelf.keys.invalidate(tenant);
+        shelf.tokens.drop_spare(tenant);
         shelf.setbacks.forget(tenant);
+        drop(flights);
         let tenant = tenant.clone();
         tokio::spawn(async move {
             if let Some(vault) = shelf.vault.get() {

@@ -73,6 +73,11 @@ impl Tokens {
         self.spares.contains_key(tenant)
     }
 
+    /// Forgets the tenant's spare.
+    pub(super) fn drop_spare(&self, tenant: &TenantId) {
+        self.spares.invalidate(tenant);
+    }
+
     /// The tenant's spare, claimed, if it is not too old to be accepted.
     pub(super) fn take(&self, tenant: &TenantId, now: Timestamp) -> Option<SessionToken> {
         let token = self.spares.remove(tenant)?;

@@ -88,7 +88,7 @@ fn every_default_stands_in_the_documentation() {
 #[test]
 fn the_defaults_are_those_that_are_promised() {
     let config = Config::load(None, []).unwrap();
-    let Config { server, aurora, webhooks, auth, store, cache, sandbox, log, limits, .. } = config;
+    let Config { server, aurora, webhooks, auth, store, cache, reconcile, sandbox, log, limits, .. } = config;
     assert_eq!(server.listen.to_string(), "127.0.0.1:4000");
     assert_eq!(server.admin_listen.to_string(), "127.0.0.1:4001");
     assert!(server.public_url.is_none() && server.allowed_origins.is_empty());
@@ -108,6 +108,8 @@ fn the_defaults_are_those_that_are_promised() {
     assert!(store.encryption_key.is_none() && store.previous_encryption_key.is_none());
     assert_eq!((cache.summary_fresh.as_secs(), cache.summary_stale.as_secs()), (3_600, 86_400));
     assert_eq!(cache.max_bytes, 256 << 20);
+    assert_eq!(reconcile.share_percent, 10);
+    assert_eq!((reconcile.every.as_secs(), reconcile.window.as_secs()), (3_600, 7 * 86_400));
     assert_eq!(sandbox.listen.to_string(), "127.0.0.1:4010");
     assert_eq!(log, Log { format: Format::Text, level: tracing::Level::INFO });
     assert_eq!((limits.body_bytes, limits.document_bytes), (128 << 10, 16 << 10));

@@ -94,7 +94,7 @@ proptest! {
     #[test]
     fn any_single_unknown_key_is_refused(
         section in prop::sample::select(vec!["server", "aurora", "webhooks", "auth", "store", "cache",
-            "sandbox", "log", "limits"]),
+            "reconcile", "sandbox", "log", "limits"]),
         name in "[a-z][a-z0-9_]{0,20}",
     ) {
         prop_assume!(!known_names().contains(&name));

@@ -71,6 +71,16 @@ fn a_stale_time_below_the_fresh_one_is_refused() {
 }
 
 #[test]
+fn a_share_is_a_percentage_and_leaves_most_to_others() {
+    for share in ["0.1", "10", "\"21%\"", "\"ten\"", "\"-1%\"", "\"%\""] {
+        let must =
+            if share.starts_with('"') { "must be from \"0%\" to \"20%\"" } else { "must be text in quotes" };
+        refused("reconcile.share", share, must);
+    }
+    refused("reconcile.every", "\"30s\"", "must be from 1m to 1d");
+}
+
+#[test]
 fn sizes_that_are_none_or_out_of_range_are_refused() {
     for value in ["\"256MB\"", "\"much\"", "\"-1KiB\"", "-1"] {
         refused("cache.max_bytes", value, "must be a number of bytes, or text such as");

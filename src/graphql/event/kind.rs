@@ -56,7 +56,12 @@ impl Announced {
     field(name = "cursor", ty = "Cursor", desc = "The place behind this event, for `after`."),
     field(name = "tenant_id", ty = "ID", desc = "Aurora's id of the tenant."),
     field(name = "type", method = "kind", ty = "EventType", desc = "What kind of event it is."),
-    field(name = "received_at", ty = "DateTime", desc = "When Aurora's delivery reached this gateway.")
+    field(
+        name = "received_at",
+        ty = "DateTime",
+        desc = "When Aurora's delivery reached this gateway, or when it was found that none came."
+    ),
+    field(name = "source", ty = "EventSource", desc = "How this gateway came to know of it.")
 )]
 pub enum Event {
     /// A performance simulation ended.
@@ -101,6 +106,16 @@ pub enum EventType {
     AgreementStatusChanged,
     /// Anything else: see `OtherEvent`.
     Other,
+}
+
+/// How this gateway came to know of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::event::Source")]
+pub enum EventSource {
+    /// Aurora's webhook told.
+    Webhook,
+    /// Aurora's webhook never came; this gateway looked, and found what nobody had been told of. Such an event has no job.
+    Reconciled,
 }
 
 /// How a job ended. `OTHER` stands for words that this gateway does not know, with the word in `statusText`.
@@ -163,9 +178,14 @@ macro_rules! event_object {
                 self.0.event.kind().into()
             }
 
-            /// When Aurora's delivery reached this gateway.
+            /// When Aurora's delivery reached this gateway, or when it was found that none came.
             pub async fn received_at(&self) -> DateTime {
                 DateTime(self.0.event.delivery.received_at)
+            }
+
+            /// How this gateway came to know of it.
+            pub async fn source(&self) -> EventSource {
+                self.0.event.delivery.source.into()
             }
 
             $($own)*
@@ -199,6 +219,13 @@ event_object! {
         /// How the job ended, in Aurora's own word; empty where the delivery did not say.
         async fn status_text(&self) -> &str {
             self.0.event.delivery.status.as_deref().unwrap_or_default()
+        }
+
+        /// Whether the design's summary was read before this event was announced. False where Aurora could not be asked
+        /// within two minutes, refused, or was never asked because the simulation did not succeed: then `projectId` may be
+        /// missing, and `summary` asks Aurora when it is selected.
+        async fn announced_with_summary(&self) -> bool {
+            self.0.event.summary_read
         }
 
         /// The design. Costs a call to Aurora where it is not in the cache.

@@ -34,7 +34,7 @@ const ROOT_CALLS: [&str; 9] = [
 ];
 
 /// Fields further down that call Aurora, once for each object that they are asked of.
-const INNER_CALLS: [&str; 4] = ["project", "designs", "design", "summary"];
+const INNER_CALLS: [&str; 5] = ["project", "designs", "design", "summary", "subscriptions"];
 
 /// The figures of a selection. Sums saturate: what is too much stays too much.
 #[derive(Debug, Clone, Copy, Default)]

@@ -198,3 +198,21 @@ pub(in crate::journal) async fn a_tenants_deliveries_are_found_without_those_of_
     journal.announce(its[2], Outcome::default()).await.unwrap();
     assert!(journal.waiting_of(&tenant("acme"), its[1], 2).await.unwrap().is_empty());
 }
+
+pub(in crate::journal) async fn what_comes_behind_no_completion_of_its_design_is_found_apart<K: Keeper>() {
+    let (keeper, clock) = (K::new(), clock());
+    let journal = keeper.open(&clock).await;
+    appended(&journal, completion("acme", "d", Some("1"))).await;
+    let plain = |pairs: &[(&str, &str)]| delivery("plain", pairs);
+    appended(&journal, plain(&[("tenant_id", "acme"), ("design_id", "d")])).await;
+    let free = [
+        appended(&journal, plain(&[("tenant_id", "acme"), ("design_id", "e")])).await,
+        appended(&journal, plain(&[("tenant_id", "acme"), ("project_id", "p")])).await,
+        appended(&journal, plain(&[("tenant_id", "acme")])).await,
+    ];
+    appended(&journal, plain(&[("tenant_id", "other")])).await;
+    let found = journal.waiting_apart(&tenant("acme"), Seq(0), 9).await.unwrap();
+    assert_eq!(found.iter().map(|it| it.seq).collect::<Vec<_>>(), free);
+    let behind = journal.waiting_apart(&tenant("acme"), free[0], 1).await.unwrap();
+    assert_eq!(behind.iter().map(|it| it.seq).collect::<Vec<_>>(), [free[1]]);
+}

@@ -7,9 +7,15 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     super::{Announced, Outcome},
-    append, row,
+    append, row, tally, whose,
 };
-use crate::domain::{Delivery, DesignId, Event, Fingerprint, Seq, TenantId, event::Repeat};
+use crate::{
+    clock,
+    domain::{
+        Delivery, DesignId, Event, Fingerprint, Seq, TenantId,
+        event::{REPEAT_WINDOW, Repeat, Source},
+    },
+};
 
 pub(super) fn announce(
     connection: &Connection,
@@ -24,10 +30,16 @@ pub(super) fn announce(
         return Ok(Announced::Repeat);
     }
     let project = outcome.project.or_else(|| delivery.project.clone());
+    let project = match (project, &delivery.design) {
+        (None, Some(design)) => whose::project(connection, &tenant, design)?,
+        (project, _) => project,
+    };
+    let summary_read = outcome.reread.is_some();
+    tally::announced(connection, &tenant, &delivery, now)?;
     connection
         .prepare_cached(
-            "INSERT INTO events (delivery, tenant, name, status, design, project)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO events (delivery, tenant, name, status, design, project, summary_read)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute(params![
             row::number(seq),
@@ -36,9 +48,10 @@ pub(super) fn announce(
             delivery.status,
             delivery.design.as_ref().map(DesignId::as_str),
             project.as_ref().map(|id| id.as_str()),
+            summary_read,
         ])?;
     let seq = row::place(connection.last_insert_rowid());
-    Ok(Announced::Event(Arc::new(Event { seq, tenant, project, delivery })))
+    Ok(Announced::Event(Arc::new(Event { seq, tenant, project, delivery, summary_read })))
 }
 
 fn unsettled(connection: &Connection, seq: Seq) -> rusqlite::Result<Option<Delivery>> {
@@ -76,21 +89,79 @@ fn is_news(
             Repeat::Within(..) => Ok(true),
         };
     };
-    let last: Option<[u8; 32]> = connection
-        .prepare_cached("SELECT fingerprint FROM completions WHERE tenant = ?1 AND design = ?2")?
-        .query_row([tenant.as_str(), design.as_str()], |row| row.get(0))
-        .optional()?;
-    if last == Some(reread.0) {
-        return Ok(matches!(repeat, Repeat::Within(..)));
+    let last = last(connection, tenant, design)?;
+    if let Some(last) = last.filter(|it| it.summary == reread) {
+        let stands_in = last.stands_in(now);
+        if stands_in && matches!(repeat, Repeat::Within(..)) {
+            // What was found stands in for one delivery that comes late, and no more.
+            stands_in_no_more(connection, tenant, design)?;
+        }
+        return Ok(!stands_in && matches!(repeat, Repeat::Within(..)));
     }
     if let Repeat::ByRereading(content, _) = repeat {
         // What was announced unread is read now: the next one that cannot be read may be news again.
         connection.prepare_cached("DELETE FROM repeats WHERE fingerprint = ?1")?.execute([content.0])?;
     }
+    remember(connection, tenant, design, reread, delivery.source, now)?;
+    Ok(true)
+}
+
+/// What was last announced of a design.
+pub(super) struct Last {
+    pub(super) summary: Fingerprint,
+    at: Timestamp,
+    source: Source,
+}
+
+impl Last {
+    /// Whether it was found before its delivery came, which may still come.
+    fn stands_in(&self, now: Timestamp) -> bool {
+        self.source == Source::Reconciled && clock::between(self.at, now) < REPEAT_WINDOW
+    }
+}
+
+pub(super) fn last(
+    connection: &Connection,
+    tenant: &TenantId,
+    design: &DesignId,
+) -> rusqlite::Result<Option<Last>> {
     connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO completions (tenant, design, fingerprint, at) VALUES (?1, ?2, ?3, ?4)",
+            "SELECT fingerprint, at, reconciled FROM completions WHERE tenant = ?1 AND design = ?2",
         )?
-        .execute(params![tenant.as_str(), design.as_str(), reread.0, now.as_microsecond()])?;
-    Ok(true)
+        .query_row([tenant.as_str(), design.as_str()], |row| {
+            let source = if row.get(2)? { Source::Reconciled } else { Source::Webhook };
+            Ok(Last { summary: Fingerprint(row.get(0)?), at: row::time(row, 1)?, source })
+        })
+        .optional()
+}
+
+pub(super) fn remember(
+    connection: &Connection,
+    tenant: &TenantId,
+    design: &DesignId,
+    summary: Fingerprint,
+    source: Source,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO completions (tenant, design, fingerprint, at, reconciled)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![
+            tenant.as_str(),
+            design.as_str(),
+            summary.0,
+            now.as_microsecond(),
+            source == Source::Reconciled
+        ])
+        .map(drop)
+}
+
+fn stands_in_no_more(connection: &Connection, tenant: &TenantId, design: &DesignId) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE completions SET reconciled = 0 WHERE tenant = ?1 AND design = ?2")?
+        .execute([tenant.as_str(), design.as_str()])
+        .map(drop)
 }

@@ -5,13 +5,37 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{super::Appended, row};
+use super::{super::Appended, row, tally, whose};
 use crate::{
     clock,
-    domain::{Delivery, Fingerprint, TenantId, event::Repeat},
+    domain::{
+        Delivery, Fingerprint, Seq, TenantId,
+        event::{Repeat, Source},
+    },
 };
 
 pub(super) fn append(
+    connection: &Connection,
+    mut delivery: Delivery,
+    now: Timestamp,
+) -> rusqlite::Result<Appended> {
+    if delivery.tenant.is_none() {
+        // In the same transaction, so that what becomes known meanwhile is either seen here or claims it later.
+        delivery.tenant = whose::of(connection, delivery.design.as_ref(), delivery.project.as_ref())?;
+    }
+    keep(connection, &delivery, now)
+}
+
+/// Takes back what was set aside, if its tenant is known by now: it is appended as if it came now, but for when it came.
+pub(super) fn claim(connection: &Connection, seq: Seq, now: Timestamp) -> rusqlite::Result<Option<Appended>> {
+    match whose::take(connection, seq)? {
+        Some(delivery) => append(connection, delivery, now).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The same for one whose tenant is looked for no further.
+pub(super) fn keep(
     connection: &Connection,
     delivery: &Delivery,
     now: Timestamp,
@@ -19,6 +43,10 @@ pub(super) fn append(
     if is_repeat(connection, delivery)? {
         return Ok(Appended::Repeat);
     }
+    if delivery.source == Source::Webhook {
+        tally::received(connection, delivery)?;
+    }
+    forget_what_it_undoes(connection, delivery)?;
     // What nobody can be told of is settled as soon as it is kept.
     let aside = delivery.tenant.is_none();
     let parameters = serde_json::to_string(&delivery.parameters)
@@ -26,8 +54,9 @@ pub(super) fn append(
     connection
         .prepare_cached(
             "INSERT INTO deliveries
-                 (name, tenant, design, project, job, status, parameters, received_at, aside, settled_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                 (name, tenant, design, project, job, status, parameters, received_at, aside, settled_at,
+                  source)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?
         .execute(params![
             delivery.name,
@@ -40,6 +69,7 @@ pub(super) fn append(
             delivery.received_at.as_microsecond(),
             aside,
             aside.then(|| now.as_microsecond()),
+            row::source(delivery.source),
         ])?;
     let seq = row::place(connection.last_insert_rowid());
     Ok(if aside { Appended::Aside(seq) } else { Appended::New(seq) })
@@ -50,6 +80,13 @@ fn is_repeat(connection: &Connection, delivery: &Delivery) -> rusqlite::Result<b
         Repeat::Within(fingerprint, window) => came_within(connection, delivery, fingerprint, window),
         Repeat::ByRereading(..) => Ok(false),
     }
+}
+
+/// After "off" and "on" another "off" is news again.
+fn forget_what_it_undoes(connection: &Connection, delivery: &Delivery) -> rusqlite::Result<()> {
+    let Some(undone) = delivery.undone() else { return Ok(()) };
+    let (Repeat::Within(content, _) | Repeat::ByRereading(content, _)) = undone.repeat();
+    connection.prepare_cached("DELETE FROM repeats WHERE fingerprint = ?1")?.execute([content.0]).map(drop)
 }
 
 /// Whether an equal delivery came within the window; if not, this is the one that later ones repeat.

@@ -16,6 +16,10 @@ const BATCH: i64 = 100;
 /// day, so what is older only costs room.
 const COMPLETIONS_KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
+/// How long it is remembered that a tenant once got an event. The names of events are whatever Aurora sends, so they go
+/// some day.
+const TALLIES_KEPT: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+
 /// What one transaction threw away.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
@@ -54,7 +58,17 @@ pub(super) fn prune(connection: &Connection, before: Timestamp, now: Timestamp) 
         )?
         .execute([clock::earlier(now, COMPLETIONS_KEPT).as_microsecond(), BATCH])?;
     batch.pruned.completions = completions as u64;
-    batch.last = [old.len(), repeats, completions].into_iter().all(|gone| row::count(gone) < BATCH);
+    let looks = connection
+        .prepare_cached(
+            "DELETE FROM looks WHERE (tenant, design) IN
+                 (SELECT tenant, design FROM looks WHERE at < ?1 ORDER BY at LIMIT ?2)",
+        )?
+        .execute([clock::earlier(now, COMPLETIONS_KEPT).as_microsecond(), BATCH])?;
+    // Few rows, and none at all in most rounds: an event that a tenant hears no more of.
+    connection
+        .prepare_cached("DELETE FROM tallies WHERE max(received_at, ifnull(announced_at, 0)) < ?1")?
+        .execute([clock::earlier(now, TALLIES_KEPT).as_microsecond()])?;
+    batch.last = [old.len(), repeats, completions, looks].into_iter().all(|gone| row::count(gone) < BATCH);
     Ok(batch)
 }
 
@@ -86,7 +100,9 @@ pub(super) fn erase(connection: &Connection, tenant: &TenantId) -> rusqlite::Res
     if let Some(last) = last {
         raise_floor(connection, tenant, row::place(last))?;
     }
-    for table in ["events", "deliveries", "repeats", "completions"] {
+    for table in
+        ["events", "deliveries", "repeats", "completions", "tallies", "looks", "watched", "switched_off"]
+    {
         connection.execute(&format!("DELETE FROM {table} WHERE tenant = ?1"), [tenant.as_str()])?;
     }
     Ok(())

@@ -52,6 +52,27 @@ pub(super) fn waiting_of(
     collect(connection.prepare_cached(&sql)?.query(params![tenant.as_str(), row::number(after)])?, limit)
 }
 
+/// The words stand as they do in the index for them.
+pub(super) fn waiting_apart(
+    connection: &Connection,
+    tenant: &TenantId,
+    after: Seq,
+    limit: usize,
+) -> rusqlite::Result<Found> {
+    let columns = row::DELIVERY;
+    let sql = format!(
+        "SELECT {columns}, d.seq FROM deliveries d INDEXED BY deliveries_waiting_plain
+         WHERE d.settled_at IS NULL
+           AND (d.name <> 'performance_simulation_job_completed' OR d.status IS NULL OR d.status <> 'succeeded')
+           AND d.tenant = ?1 AND d.seq > ?2
+           AND (d.design IS NULL OR NOT EXISTS (
+               SELECT 1 FROM deliveries e WHERE e.tenant = d.tenant AND e.design = d.design
+                   AND e.settled_at IS NULL AND e.seq < d.seq))
+         ORDER BY d.seq"
+    );
+    collect(connection.prepare_cached(&sql)?.query(params![tenant.as_str(), row::number(after)])?, limit)
+}
+
 /// Up to `limit` that can be read. One that cannot must not keep those behind it from being found.
 fn collect(mut rows: Rows<'_>, limit: usize) -> rusqlite::Result<Found> {
     let mut found = Found::default();
@@ -103,7 +124,7 @@ pub(super) fn events(
     let columns = row::DELIVERY;
     let mut events = connection
         .prepare_cached(&format!(
-            "SELECT {columns}, e.seq, e.project FROM events e JOIN deliveries d ON d.seq = e.delivery
+            "SELECT {columns}, e.seq, e.project, e.summary_read FROM events e JOIN deliveries d ON d.seq = e.delivery
              WHERE {condition} AND e.seq > ? ORDER BY e.seq LIMIT ?"
         ))?
         .query_map(params_from_iter(values), |row| event(row, tenant))?
@@ -119,6 +140,7 @@ fn event(row: &Row<'_>, tenant: &TenantId) -> rusqlite::Result<Arc<Event>> {
         tenant: tenant.clone(),
         project: row::id(row, row::DELIVERY_WIDTH + 1, ProjectId::parse)?,
         delivery: row::delivery(row, 0)?,
+        summary_read: row.get(row::DELIVERY_WIDTH + 2)?,
     }))
 }
 

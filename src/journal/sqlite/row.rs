@@ -5,14 +5,14 @@ use std::error::Error;
 use jiff::Timestamp;
 use rusqlite::{Row, types::Type};
 
-use crate::domain::{Delivery, DesignId, InvalidId, JobId, ProjectId, Seq, TenantId};
+use crate::domain::{Delivery, DesignId, InvalidId, JobId, ProjectId, Seq, TenantId, event::Source};
 
 /// The columns of a [`delivery`], in its order, of a table named `d`.
 pub(super) const DELIVERY: &str =
-    "d.name, d.tenant, d.design, d.project, d.job, d.status, d.parameters, d.received_at";
+    "d.name, d.tenant, d.design, d.project, d.job, d.status, d.parameters, d.received_at, d.source";
 
 /// How many columns [`DELIVERY`] has.
-pub(super) const DELIVERY_WIDTH: usize = 8;
+pub(super) const DELIVERY_WIDTH: usize = 9;
 
 /// The delivery in the columns from `at` on.
 pub(super) fn delivery(row: &Row<'_>, at: usize) -> rusqlite::Result<Delivery> {
@@ -25,8 +25,37 @@ pub(super) fn delivery(row: &Row<'_>, at: usize) -> rusqlite::Result<Delivery> {
         job: id(row, at + 4, JobId::parse)?,
         status: row.get(at + 5)?,
         parameters: serde_json::from_str(&parameters).map_err(|e| unreadable(at + 6, e))?,
-        received_at: Timestamp::from_microsecond(row.get(at + 7)?).map_err(|e| unreadable(at + 7, e))?,
+        received_at: time(row, at + 7)?,
+        source: match row.get(at + 8)? {
+            RECONCILED => Source::Reconciled,
+            _ => Source::Webhook,
+        },
     })
+}
+
+const RECONCILED: i64 = 1;
+
+/// A source as the file has it.
+pub(super) fn source(source: Source) -> i64 {
+    match source {
+        Source::Webhook => 0,
+        Source::Reconciled => RECONCILED,
+    }
+}
+
+/// The time in a column.
+pub(super) fn time(row: &Row<'_>, at: usize) -> rusqlite::Result<Timestamp> {
+    Timestamp::from_microsecond(row.get(at)?).map_err(|e| unreadable(at, e))
+}
+
+/// The time in a column that may be empty.
+pub(super) fn maybe_time(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Timestamp>> {
+    row.get::<_, Option<i64>>(at)?.map(|_| time(row, at)).transpose()
+}
+
+/// A count in a column.
+pub(super) fn total(row: &Row<'_>, at: usize) -> rusqlite::Result<u64> {
+    row.get::<_, i64>(at).map(|it| u64::try_from(it).unwrap_or_default())
 }
 
 /// The id in a column that may be empty.

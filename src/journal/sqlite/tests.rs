@@ -11,7 +11,7 @@ use std::{
 use tempfile::TempDir;
 
 use super::*;
-use crate::journal::contract::{self, Keeper, completion, tenant};
+use crate::journal::contract::{self, Keeper, completion, delivery, tenant};
 
 struct File(TempDir);
 
@@ -130,6 +130,76 @@ async fn pages_of_events_are_found_by_an_index() {
         let plan = db.read(plan(condition)).await.unwrap();
         assert!(plan.contains(index) && !plan.contains("SCAN") && !plan.contains("TEMP"), "{plan}");
     }
+}
+
+#[tokio::test]
+async fn a_file_of_before_is_counted_and_watched_from_its_oldest_delivery_on() {
+    let file = File::new();
+    {
+        let connection = rusqlite::Connection::open(file.0.path().join("heliograph.db")).unwrap();
+        connection.execute_batch(include_str!("../../sqlite/0001_start.sql")).unwrap();
+        connection.execute_batch(include_str!("../../sqlite/0002_projects_of_designs.sql")).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO deliveries (name, tenant, design, status, parameters, received_at, aside, settled_at)
+                     VALUES ('performance_simulation_job_completed', 'acme', 'd', 'succeeded', '[]', 1000, 0, 3000),
+                            ('performance_simulation_job_completed', 'acme', 'e', 'succeeded', '[]', 2000, 0, NULL);
+                 INSERT INTO events (delivery, tenant, name, status, design)
+                     VALUES (1, 'acme', 'performance_simulation_job_completed', 'succeeded', 'd');
+                 INSERT INTO designs (tenant, design, project) VALUES ('acme', 'd', 'p');
+                 PRAGMA application_id = 0x48454c49; PRAGMA user_version = 2;",
+            )
+            .unwrap();
+    }
+    let clock = Clock::manual("2026-01-01T00:00:00Z".parse().unwrap());
+    let journal = SqliteJournal::open(file.db(), clock).await.unwrap();
+    let at = |micros| jiff::Timestamp::from_microsecond(micros).unwrap();
+    let health = journal.health(vec![tenant("acme")]).await.unwrap();
+    let tally = &health[0].events[0];
+    assert_eq!((tally.received, tally.received_at, tally.waiting), (2, Some(at(2_000)), 1));
+    assert_eq!(journal.watch(&tenant("acme")).await.unwrap(), at(1_000));
+    let slice = journal.events(&tenant("acme"), &Filter::default(), None, 9).await.unwrap();
+    assert!(slice.events[0].summary_read);
+    let of_project = delivery("project_changed", &[("project_id", "p")]);
+    assert_eq!(journal.whose(&of_project).await.unwrap(), Some(tenant("acme")));
+}
+
+#[tokio::test]
+async fn a_delivery_without_a_tenant_is_of_the_one_that_aurora_showed_its_ids_to() {
+    let file = File::new();
+    let db = file.db();
+    let store = crate::store::Store::new(db.clone());
+    let journal = SqliteJournal::open(db, Clock::manual(jiff::Timestamp::UNIX_EPOCH)).await.unwrap();
+    let design = |id: &str| crate::domain::DesignId::parse(id).unwrap();
+    let project = |id: &str| crate::domain::ProjectId::parse(id).unwrap();
+    let named = |pairs: &[(&str, &str)]| delivery("asset_created", pairs);
+
+    // A delivery's own word makes nobody its tenant.
+    let said = [("tenant_id", "acme"), ("design_id", "d"), ("asset_id", "0")];
+    journal.append(named(&said)).await.unwrap();
+    let lost = named(&[("design_id", "d"), ("asset_id", "1")]);
+    assert!(matches!(journal.append(lost.clone()).await.unwrap(), Appended::Aside(_)));
+    assert_eq!(journal.claim().await.unwrap(), 0);
+
+    store.remember_designs(&tenant("acme"), vec![(design("d"), project("p"))]).await.unwrap();
+    assert_eq!(journal.claim().await.unwrap(), 1);
+    assert_eq!(journal.claim().await.unwrap(), 0);
+    assert_eq!(journal.aside(9).await.unwrap().total, 0);
+    let waiting = journal.waiting_of(&tenant("acme"), Seq(0), 9).await.unwrap();
+    assert_eq!(waiting.last().unwrap().delivery.parameters, lost.parameters);
+    assert_eq!(journal.append(lost).await.unwrap(), Appended::Repeat, "it is known under its tenant");
+
+    let whose = async |pairs: &[(&str, &str)]| journal.whose(&named(pairs)).await.unwrap();
+    assert_eq!(whose(&[("project_id", "p")]).await, Some(tenant("acme")));
+    assert_eq!(whose(&[("design_id", "d"), ("project_id", "unheard-of")]).await, Some(tenant("acme")));
+    assert_eq!(whose(&[("design_id", "unheard-of")]).await, None);
+    assert_eq!(whose(&[("asset_id", "1")]).await, None);
+    store.remember_projects(&tenant("other"), vec![project("q")]).await.unwrap();
+    assert_eq!(whose(&[("design_id", "d"), ("project_id", "q")]).await, None, "they contradict each other");
+    store.remember_designs(&tenant("other"), vec![(design("d"), project("q"))]).await.unwrap();
+    assert_eq!(whose(&[("design_id", "d")]).await, None, "two tenants have it");
+    store.wipe_tenant(&tenant("other")).await.unwrap();
+    assert_eq!(whose(&[("design_id", "d")]).await, Some(tenant("acme")));
 }
 
 /// Set for the process that is to be killed: where its file is.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::*;
-use crate::domain::{Delivery, DesignId, ProjectId};
+use crate::domain::{Delivery, DesignId, ProjectId, event::Source};
 
 fn tenant(name: &str) -> TenantId {
     TenantId::parse(name).unwrap()
@@ -20,6 +20,7 @@ fn delivery(seq: u64, of: &str, design: Option<&str>, project: Option<&str>) -> 
         status: design.map(|_| "succeeded".to_owned()),
         parameters: Vec::new(),
         received_at: Timestamp::UNIX_EPOCH,
+        source: Source::Webhook,
     };
     Waiting { seq: Seq(seq), delivery }
 }
@@ -28,7 +29,8 @@ fn completion(seq: u64, of: &str, design: &str) -> Waiting {
     delivery(seq, of, Some(design), None)
 }
 
-const LATER: Turn = Turn { settled: 0, wait: Some(Duration::ZERO) };
+const LATER: Turn = Turn { settled: 0, wait: Some(Wait::AtLeast(Duration::ZERO)) };
+const UNCONNECTED: Turn = Turn { settled: 0, wait: Some(Wait::Key) };
 const DONE: Turn = Turn { settled: 1, wait: None };
 
 fn all_next(board: &mut Board, now: Instant) -> Vec<Work> {
@@ -136,4 +138,71 @@ fn what_a_full_tenant_left_on_disk_is_asked_for_when_there_is_room() {
         board.finished(&work.lane, Some(Turn { settled: work.batch.len(), wait: None }), now);
     }
     assert!(board.desks.is_empty());
+}
+
+#[test]
+fn a_tenant_without_a_key_asks_seldom_however_much_of_it_waits_and_at_once_when_one_comes() {
+    let (mut board, start) = (Board::default(), Instant::now());
+    for seq in 1..=100 {
+        board.add(completion(seq, "acme", &format!("d{seq}")));
+    }
+    board.add(delivery(101, "acme", None, Some("p")));
+    let (mut asked, mut now) = (0, start);
+    let mut wakes = Vec::new();
+    for _ in 0..9 {
+        for work in all_next(&mut board, now) {
+            let turn = if work.kind == Kind::Quick { DONE } else { UNCONNECTED };
+            asked += usize::from(work.kind == Kind::Look);
+            board.finished(&work.lane, Some(turn), now);
+        }
+        now = board.next_wake().unwrap();
+        wakes.push((now - start).as_secs());
+    }
+    assert_eq!(wakes, [15, 45, 105, 225, 465, 945, 1545, 2145, 2745]);
+    assert_eq!(asked, 9 * LOOKS_PER_TENANT, "what needs no call went out at once");
+
+    board.wake(&tenant("acme"));
+    let begun = all_next(&mut board, start);
+    assert_eq!(begun.len(), LOOKS_PER_TENANT, "a key came");
+    // It came while these were being asked, so what they found says nothing any more.
+    board.wake(&tenant("acme"));
+    for work in &begun {
+        board.finished(&work.lane, Some(UNCONNECTED), start);
+    }
+    assert_eq!(all_next(&mut board, start).len(), LOOKS_PER_TENANT);
+}
+
+#[test]
+fn what_needs_no_call_goes_ahead_of_a_window_that_is_stuck_and_is_held_once() {
+    let (mut board, now) = (Board::default(), Instant::now());
+    let most = WINDOW as u64;
+    for seq in 1..=most + 3 {
+        board.add(completion(seq, "acme", &format!("d{seq}")));
+    }
+    let plain = || vec![delivery(most + 4, "acme", None, Some("p"))];
+    assert!(!board.add(plain().remove(0)));
+    assert_eq!(board.blocked(), None, "its lanes are not stuck yet");
+    for work in all_next(&mut board, now) {
+        board.finished(&work.lane, Some(UNCONNECTED), now);
+    }
+    assert_eq!(board.blocked(), Some((tenant("acme"), Seq(most))));
+    board.take_ahead(&tenant("acme"), plain());
+    assert_eq!(board.blocked(), None, "it was asked for");
+    let work = board.next(now).unwrap();
+    assert_eq!((work.kind, work.batch[0].seq), (Kind::Quick, Seq(most + 4)));
+
+    // The window opens before it is settled, and reaches it.
+    board.wake(&tenant("acme"));
+    while board.lacking().is_none() {
+        let work = board.next(now).unwrap();
+        board.finished(&work.lane, Some(DONE), now);
+    }
+    let (whose, _, room) = board.lacking().unwrap();
+    board.catch_up(&whose, plain(), room);
+    board.finished(&work.lane, Some(DONE), now);
+    while let Some(work) = board.next(now) {
+        assert_ne!(work.batch[0].seq, Seq(most + 4), "it is held twice");
+        board.finished(&work.lane, Some(Turn { settled: work.batch.len(), wait: None }), now);
+    }
+    assert!(board.desks.is_empty() && board.next_wake().is_none());
 }

@@ -62,6 +62,11 @@ impl Handle {
         self.shared.with(|world, _| world.config.duplicates = copies);
     }
 
+    /// How many of a hundred deliveries are lost from now on: never even tried.
+    pub fn set_lost_percent(&self, percent: u32) {
+        self.shared.with(|world, _| world.config.lost_percent = percent);
+    }
+
     /// Whether every second delivery is held back from now on.
     pub fn set_reorder(&self, reorder: bool) {
         self.shared.with(|world, _| world.config.reorder = reorder);

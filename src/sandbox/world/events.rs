@@ -16,6 +16,14 @@ use super::World;
 /// same machine needs, so that the next one overtakes it.
 const HELD_BACK: Duration = Duration::from_millis(200);
 
+/// What the log says of a delivery that was lost on demand.
+const LOST: &str = "lost, as the settings ask";
+
+/// Which of a hundred are lost: spread over them, and the same in every run. 37 shares no factor with 100.
+fn is_lost(nth: u64, percent: u32) -> bool {
+    nth.wrapping_mul(37) % 100 < u64::from(percent)
+}
+
 impl World {
     /// Plans a call of every subscription that listens; how many calls that is.
     ///
@@ -99,13 +107,30 @@ impl World {
         Ok(shown)
     }
 
-    /// Puts a first attempt on the agenda, or notes that it was full.
+    /// Puts a first attempt on the agenda, or notes that it was full or the attempt lost.
     pub(in crate::sandbox) fn plan_delivery(&mut self, delivery: Delivery, now: Moment) {
         let nth = self.deliveries.next_planned();
+        if is_lost(nth, self.config.lost_percent) {
+            self.deliveries.dropped(&delivery, LOST, now);
+            return;
+        }
         let held = self.config.reorder && nth % 2 == 1;
         let due = if held { now.plus(HELD_BACK) } else { now };
         if !self.agenda.plan(due, Task::Deliver(delivery.clone())) {
             self.deliveries.dropped(&delivery, "the agenda is full", now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_any_hundred_deliveries_exactly_so_many_are_lost() {
+        for percent in [0, 5, 33, 100] {
+            let lost = (1_001..=1_100).filter(|nth| is_lost(*nth, percent)).count();
+            assert_eq!(lost, percent as usize);
         }
     }
 }
