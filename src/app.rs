@@ -24,12 +24,13 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub use settings::{aurora, check_documents, webhook_target};
+pub use settings::{aurora, check_documents, check_targets, webhook_target};
 
 use crate::{
     catalog::Catalog,
     clock::Clock,
     config::Config,
+    deliver::{self, Couriers},
     graphql::{self, Doorway, Parts},
     http::{self, Admin, Credentials, Server, Site, page},
     intake::Intake,
@@ -56,6 +57,7 @@ pub struct App {
     admin_router: axum::Router,
     credentials: Credentials,
     relay: Relay,
+    couriers: Couriers,
     catalog: Catalog,
     journal: Arc<dyn Journal>,
     db: Db,
@@ -93,17 +95,26 @@ impl App {
         let intake = Intake::new(settings::intake(config), Arc::clone(&journal), clock.clone(), grant);
         let relay = Relay::new(Arc::clone(&journal), catalog.clone(), clock.clone(), grants);
         let creates = catalog.clone();
+        let means = deliver::Means {
+            journal: Arc::clone(&journal),
+            catalog: catalog.clone(),
+            cursors: cursors.clone(),
+            event_id: graphql::event_id,
+            clock: clock.clone(),
+        };
+        let (outbound, couriers) = deliver::build(settings::targets(config), &means, db.clone()).await?;
         let parts = Parts {
             catalog,
             journal: Arc::clone(&journal),
             feed: Feed::new(Arc::clone(&journal), config.limits.subscribers_per_tenant),
             cursors,
+            outbound: outbound.clone(),
             tenants: settings::tenants(config),
             links: settings::links(config),
             page_size: u32::try_from(config.limits.page_size)?,
         };
 
-        let counts = counts::sources(aurora, parts.catalog.clone(), intake.grants_dropped());
+        let counts = counts::sources(aurora, parts.catalog.clone(), outbound, intake.grants_dropped());
         let metrics = Arc::new(Metrics::over(counts));
         let sockets = CancellationToken::new();
         let draining = Arc::new(AtomicBool::new(false));
@@ -139,6 +150,7 @@ impl App {
             admin_router,
             credentials,
             relay,
+            couriers,
             catalog: creates,
             journal,
             db,
@@ -183,6 +195,8 @@ impl App {
             (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
         let mut parts = JoinSet::new();
         parts.spawn(self.relay.run(work_ends.clone()));
+        // Messages that are under way have the whole drain to come to their end.
+        parts.spawn(self.couriers.run(self.sockets.clone()));
         parts.spawn(self.credentials.keep(work_ends.clone()));
         let (journal, clock, retention) = (self.journal, self.clock, self.retention);
         let once = move || prune(Arc::clone(&journal), clock.clone(), retention);

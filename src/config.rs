@@ -13,6 +13,7 @@ mod advice;
 mod aurora;
 mod auth;
 mod cache;
+mod deliver;
 mod environment;
 mod error;
 mod file;
@@ -35,6 +36,7 @@ use std::path::Path;
 pub use aurora::{Application, Aurora, SessionToken, TenantKey};
 pub use auth::{ApiKey, Auth, Jwks, Jwt, KeyDigest};
 pub use cache::Cache;
+pub use deliver::{Deliver, DeliverFrom, Outbound};
 pub use error::{Error, Place, Problem};
 pub use limits::{Documents, Introspection, Limits};
 pub use log::{Format, Log};
@@ -69,6 +71,10 @@ pub struct Config {
     pub store: Store,
     /// How long answers are kept.
     pub cache: Cache,
+    /// How patiently events are delivered.
+    pub outbound: Outbound,
+    /// Whom events are delivered to.
+    pub deliver: Vec<Deliver>,
     /// The Aurora of our own.
     pub sandbox: Sandbox,
     /// How the log is written.
@@ -167,6 +173,8 @@ impl Config {
         let auth = Auth::read(root.section("auth"));
         let store = Store::read(root.section("store"));
         let cache = Cache::read(root.section("cache"));
+        let outbound = Outbound::read(root.section("outbound"));
+        let deliver = Deliver::read_all(&mut root);
         let sandbox = Sandbox::read(root.section("sandbox"));
         let log = Log::read(root.section("log"));
         let limits = Limits::read(root.section("limits"));
@@ -177,6 +185,8 @@ impl Config {
             auth: auth?,
             store: store?,
             cache: cache?,
+            outbound: outbound?,
+            deliver: deliver?,
             sandbox: sandbox?,
             log: log?,
             limits: limits?,

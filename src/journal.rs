@@ -27,7 +27,7 @@ pub use cursor::{Cursors, InvalidCursor};
 pub use filter::Filter;
 pub use sqlite::SqliteJournal;
 
-use crate::domain::{Delivery, Event, Fingerprint, ProjectId, Seq, TenantId};
+use crate::domain::{Delivery, Event, Fingerprint, ProjectId, Seq, TenantId, viewer::Tenants};
 
 /// Why the journal did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +90,15 @@ pub struct Slice {
     pub events: Vec<Arc<Event>>,
     /// Whether there are more behind them.
     pub more: bool,
+}
+
+/// Events of several tenants in their one order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stretch {
+    /// Those that are kept, the oldest first.
+    pub events: Vec<Arc<Event>>,
+    /// Some of these tenants' events in between are gone for their age.
+    pub gone: bool,
 }
 
 /// The last places of both orders.
@@ -164,6 +173,12 @@ pub trait Journal: Send + Sync + 'static {
         after: Option<Seq>,
         limit: usize,
     ) -> Result<Slice, Error>;
+
+    /// The events of all these tenants behind `after`. What is gone is passed over, and said.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    async fn stretch(&self, of: &Tenants, after: Seq, limit: usize) -> Result<Stretch, Error>;
 
     /// The last places, and a sign whenever they move. A place that shows here can be read.
     fn heads(&self) -> watch::Receiver<Heads>;

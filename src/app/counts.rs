@@ -8,10 +8,16 @@ use std::sync::{
 use crate::{
     aurora::{Aurora, Ending},
     catalog::{Catalog, Look},
-    telemetry::metrics::{Lookup, Sources, UpstreamOutcome},
+    deliver::{Outbound, Outcome, Target},
+    telemetry::metrics::{Lookup, Sources, TargetCounts, UpstreamOutcome},
 };
 
-pub(super) fn sources(aurora: Aurora, catalog: Catalog, grants_dropped: Arc<AtomicU64>) -> Sources {
+pub(super) fn sources(
+    aurora: Aurora,
+    catalog: Catalog,
+    outbound: Outbound,
+    grants_dropped: Arc<AtomicU64>,
+) -> Sources {
     Sources {
         upstream_calls: Box::new(move |outcome| {
             aurora.calls_ended(match outcome {
@@ -30,6 +36,17 @@ pub(super) fn sources(aurora: Aurora, catalog: Catalog, grants_dropped: Arc<Atom
                 Lookup::Coalesced => Look::Coalesced,
             })
         }),
+        targets: Box::new(move || outbound.targets().iter().map(counts).collect()),
         session_tokens_dropped: Box::new(move || grants_dropped.load(Ordering::Relaxed)),
+    }
+}
+
+fn counts(target: &Target) -> TargetCounts {
+    let tally = &target.tally;
+    TargetCounts {
+        name: target.name.clone(),
+        outcomes: Outcome::ALL.map(|outcome| (outcome.text(), tally.total(outcome))).to_vec(),
+        pending: tally.pending(),
+        is_disabled: tally.is_disabled(),
     }
 }

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     catalog::{Catalog, Error, Usage},
+    deliver::Outbound,
     domain::{Design, DesignKey, Fetched, Project, ProjectKey, Scope, Summary, TenantId, Viewer},
     journal::{Cursors, Journal},
     relay::Feed,
@@ -23,6 +24,8 @@ pub struct Parts {
     pub journal: Arc<dyn Journal>,
     /// What is announced from now on.
     pub feed: Feed,
+    /// Whom events are delivered to.
+    pub outbound: Outbound,
     /// Writes and reads cursors.
     pub cursors: Cursors,
     /// The tenants that the configuration names: what an unbound credential is shown.

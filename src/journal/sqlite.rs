@@ -8,6 +8,7 @@ mod append;
 mod forget;
 mod read;
 mod row;
+mod stretch;
 #[cfg(test)]
 mod tests;
 
@@ -22,11 +23,12 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{
-    Announced, Appended, Aside, Error, Filter, Heads, Journal, Outcome, Pruned, Slice, Waiting, ring::Ring,
+    Announced, Appended, Aside, Error, Filter, Heads, Journal, Outcome, Pruned, Slice, Stretch, Waiting,
+    ring::Ring,
 };
 use crate::{
     clock::{self, Clock},
-    domain::{Delivery, Seq, TenantId},
+    domain::{Delivery, Seq, TenantId, viewer::Tenants},
     sqlite::{self, Db},
 };
 
@@ -139,6 +141,15 @@ impl Journal for SqliteJournal {
         let (tenant, filter) = (tenant.clone(), filter.clone());
         let found = self.db.read(move |connection| read::events(connection, &tenant, &filter, after, limit));
         found.await?.map_err(|oldest| Error::Expired { oldest })
+    }
+
+    async fn stretch(&self, of: &Tenants, after: Seq, limit: usize) -> Result<Stretch, Error> {
+        let live = self.live.ring().stretch(of, after, limit);
+        if let Some(stretch) = live {
+            return Ok(stretch);
+        }
+        let of = of.clone();
+        Ok(self.db.read(move |connection| stretch::stretch(connection, &of, after, limit)).await?)
     }
 
     fn heads(&self) -> watch::Receiver<Heads> {

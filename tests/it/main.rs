@@ -6,6 +6,7 @@ mod commands;
 mod credentials;
 mod design;
 mod documents;
+mod outbound;
 mod pages;
 mod project;
 mod relay;
