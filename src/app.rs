@@ -86,8 +86,7 @@ impl App {
             .with_context(|| format!("the store {} cannot be opened", config.store.path.display()))?;
         let store = Store::new(db.clone());
         let cursors = Cursors::new(&store.cursor_key().await?);
-        let journal = SqliteJournal::open(db.clone(), clock.clone()).await?;
-        let journal: Arc<dyn Journal> = Arc::new(journal);
+        let journal: Arc<dyn Journal> = Arc::new(SqliteJournal::open(db.clone(), clock.clone()).await?);
 
         let aurora = settings::aurora(config, clock.clone())?;
         let catalog = Catalog::new(aurora.clone(), store, clock.clone(), &settings::freshness(config));
@@ -95,14 +94,8 @@ impl App {
         let intake = Intake::new(settings::intake(config), Arc::clone(&journal), clock.clone(), grant);
         let relay = Relay::new(Arc::clone(&journal), catalog.clone(), clock.clone(), grants);
         let creates = catalog.clone();
-        let means = deliver::Means {
-            journal: Arc::clone(&journal),
-            catalog: catalog.clone(),
-            cursors: cursors.clone(),
-            event_id: graphql::event_id,
-            clock: clock.clone(),
-        };
-        let (outbound, couriers) = deliver::build(settings::targets(config), &means, db.clone()).await?;
+        let means = means(&journal, &catalog, &cursors, &clock);
+        let (outbound, couriers) = deliver::build(settings::targets(config), &means, &db).await?;
         let parts = Parts {
             catalog,
             journal: Arc::clone(&journal),
@@ -163,7 +156,6 @@ impl App {
     }
 
     /// Its edges, for whoever calls them without a connection.
-    #[must_use]
     pub fn router(&self) -> axum::Router {
         self.router.clone()
     }
@@ -241,6 +233,17 @@ impl App {
         }
         self.db.close().await;
         trouble.map_or(Ok(()), Err)
+    }
+}
+
+/// What the couriers of deliveries need.
+fn means(journal: &Arc<dyn Journal>, catalog: &Catalog, cursors: &Cursors, clock: &Clock) -> deliver::Means {
+    deliver::Means {
+        journal: Arc::clone(journal),
+        catalog: catalog.clone(),
+        cursors: cursors.clone(),
+        event_id: graphql::event_id,
+        clock: clock.clone(),
     }
 }
 

@@ -139,8 +139,8 @@ fn sender(config: &Config) -> Result<Sender, BuildError> {
 ///
 /// # Errors
 /// When a target cannot be one, or its progress cannot be read.
-pub async fn build(configs: Vec<Config>, means: &Means, db: Db) -> Result<(Outbound, Couriers), BuildError> {
-    let progress = Progress::new(db);
+pub async fn build(configs: Vec<Config>, means: &Means, db: &Db) -> Result<(Outbound, Couriers), BuildError> {
+    let progress = Progress::new(db.clone());
     let (mut targets, mut couriers) = (Vec::new(), Vec::new());
     for config in configs {
         let sender = sender(&config)?;
