@@ -79,7 +79,11 @@ impl Courier {
         };
         let heads = means.journal.heads();
         let desk = match progress.load(&config.name, limits, means.clock.now()).await? {
-            Some(desk) => desk,
+            Some(mut desk) => {
+                // The configuration may have changed: what it no longer allows is not sent for having waited.
+                desk.keep_only(&config.tenants);
+                desk
+            }
             None => {
                 let scanned = begin(&config, &means, heads.borrow().events).await?;
                 let mut desk = Desk::new(scanned, Health::default(), limits);

@@ -21,11 +21,12 @@ pub struct TargetQuery;
 #[Object]
 impl TargetQuery {
     /// Targets of deliveries, in the order of the configuration: CRMs that get events as signed webhooks because they
-    /// cannot hold a socket. Needs the scope `admin`.
+    /// cannot hold a socket. A credential that is bound to tenants sees those that get events of no other tenant. Needs the
+    /// scope `admin`.
     async fn outbound_targets(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<OutboundTarget>> {
         ctx.asked().may(Scope::Admin)?;
         let mut all = Vec::new();
-        for target in ctx.parts().outbound.targets() {
+        for target in ctx.parts().outbound.targets().iter().filter(|it| may_know(ctx.asked(), it)) {
             let report = target.report().await.map_err(no_answer)?;
             all.push(OutboundTarget { target: target.clone(), report });
         }
@@ -102,7 +103,16 @@ impl TargetMutation {
 }
 
 fn find(ctx: &Context<'_>, name: &str) -> Result<Target, Failure> {
-    ctx.parts().outbound.target(name).cloned().ok_or_else(|| not_found("target"))
+    let found = ctx.parts().outbound.target(name).filter(|it| may_know(ctx.asked(), it));
+    found.cloned().ok_or_else(|| not_found("target"))
+}
+
+/// A credential that is bound to tenants knows the targets of those, and no other.
+fn may_know(asked: &Asked, target: &Target) -> bool {
+    match &target.tenants {
+        Tenants::All => *asked.viewer.tenants() == Tenants::All,
+        Tenants::Only(these) => these.iter().all(|tenant| asked.viewer.sees(tenant)),
+    }
 }
 
 fn answer(target: Target, report: Result<Report, NoAnswer>) -> async_graphql::Result<TargetPayload> {

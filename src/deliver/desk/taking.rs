@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{Desk, Lane, LaneKey, MOST_LANES, lane::State};
-use crate::domain::{Event, Seq, TenantId};
+use crate::domain::{Event, Seq, TenantId, viewer::Tenants};
 
 /// A stretch of one tenant's events that is to be sent once more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,22 @@ pub(in crate::deliver) struct Ahead {
 }
 
 impl Desk {
+    /// Forgets what waits of tenants that the target no longer has.
+    pub(in crate::deliver) fn keep_only(&mut self, tenants: &Tenants) {
+        let strange: Vec<_> = self.lanes.keys().filter(|it| !tenants.include(&it.tenant)).cloned().collect();
+        for key in strange {
+            self.lanes.remove(&key);
+            self.ready.retain(|it| *it != key);
+            self.resting.retain(|(_, it)| *it != key);
+            self.unsaved.lanes.insert(key);
+        }
+        let strange: Vec<_> = self.replays.keys().filter(|it| !tenants.include(it)).cloned().collect();
+        for tenant in strange {
+            self.replays.remove(&tenant);
+            self.unsaved.replays.insert(tenant);
+        }
+    }
+
     /// Whether further events are taken in. If not, they are only counted.
     pub(in crate::deliver) fn takes_more(&self) -> bool {
         self.health.disabled.is_none() && !self.full

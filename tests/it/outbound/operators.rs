@@ -144,6 +144,35 @@ async fn events_are_sent_once_more_by_cursor_under_the_ids_that_they_had() {
 }
 
 #[tokio::test]
+async fn an_operator_of_some_tenants_knows_their_targets_only() {
+    let (mine, theirs, all) = (Crm::start().await, Crm::start().await, Crm::start().await);
+    let mut settings = theirs.settings(0, "theirs", OTHER);
+    settings.extend(mine.settings(1, "mine", TENANT));
+    settings.extend(all.settings(2, "all", "*"));
+    let key = "key-of-an-operator-of-one-tenant";
+    for (field, value) in
+        [("NAME", "bound"), ("KEY", key), ("TENANTS", TENANT), ("SCOPES", "read,write,admin")]
+    {
+        settings.push((format!("HELIOGRAPH_AUTH__API_KEYS__5__{field}"), value.to_owned()));
+    }
+    let settings: Vec<_> = settings.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    let world = World::with(|_| {}, &settings).await;
+    let names = async |key: &str| {
+        let answer = world.ask(key, "{ outboundTargets { name } }", json!({})).await.sound();
+        answer["outboundTargets"].clone()
+    };
+    assert_eq!(names(key).await, json!([{ "name": "mine" }]));
+    assert_eq!(names(ADMIN_KEY).await.as_array().unwrap().len(), 3);
+    for target in ["theirs", "all", "none"] {
+        let mutation = format!(
+            r#"mutation {{ disableTarget(input: {{ target: "{target}" }}) {{ target {{ name }} }} }}"#
+        );
+        let refused = world.ask(key, &mutation, json!({})).await.errors();
+        assert!(refused.len() == 1 && refused[0].starts_with("NOT_FOUND"), "{target}: {refused:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_an_operator_asks_is_checked_and_for_operators_only() {
     let crm = Crm::start().await;
     let world = world(&crm, &[]).await;

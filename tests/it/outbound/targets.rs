@@ -40,6 +40,35 @@ async fn a_target_hears_of_its_own_tenants_only() {
 }
 
 #[tokio::test]
+async fn what_waits_of_a_tenant_is_not_sent_once_the_target_has_lost_that_tenant() {
+    let crm = Crm::start().await;
+    let both = format!("{TENANT},{OTHER}");
+    let mut world = World::with(|_| {}, &borrowed(&crm.settings(0, "crm", &both))).await;
+    let (_, design) = world.design().await;
+    world.aurora.plant(OTHER, "p", "d").unwrap();
+    crm.says(503);
+    world.complete(&design, "mine").await;
+    hears(&world, &crm, 1).await;
+    let query = format!("tenant_id={OTHER}&design_id=d&job_id=theirs&status=succeeded");
+    world.deliver(DONE, &query).await;
+    pending_become(&world, 2).await;
+    hears(&world, &crm, 2).await;
+    world.set(crm.settings(0, "crm", TENANT));
+    world.restart().await;
+    pending_become(&world, 1).await;
+    crm.says(200);
+    world.advance(A_REST);
+    takes(&world, &crm, 1).await;
+    pending_become(&world, 0).await;
+    // It comes back: what was given up with it stays so.
+    world.set(crm.settings(0, "crm", &both));
+    world.restart().await;
+    world.complete(&design, "marker").await;
+    takes(&world, &crm, 2).await;
+    assert_eq!(crm.taken(), ["mine", "marker"]);
+}
+
+#[tokio::test]
 async fn a_target_gets_the_types_that_it_asked_for() {
     let crm = Crm::start().await;
     let types = "agreement.status_changed,design.simulation_ended,other";
