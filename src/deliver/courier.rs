@@ -120,7 +120,13 @@ impl Courier {
             tokio::select! {
                 () = stop.cancelled() => break,
                 changed = self.heads.changed() => if changed.is_err() { break },
-                Some(ended) = self.running.join_next(), if !self.running.is_empty() => self.ended(ended),
+                Some(ended) = self.running.join_next(), if !self.running.is_empty() => {
+                    self.ended(ended);
+                    // What has ended meanwhile is written down in the same go.
+                    while let Some(ended) = self.running.try_join_next() {
+                        self.ended(ended);
+                    }
+                }
                 Some(command) = self.commands.recv() => self.obey(command).await,
                 () = sleep_until(wake), if wake.is_some() => {}
             }

@@ -50,8 +50,8 @@ fn from_the_environment_a_target_is_read_alike() {
 
 #[test]
 fn what_a_target_cannot_do_without_is_asked_for() {
-    assert_refused("[[deliver]]\nname = \"crm\"\n", "heliograph.toml:1: deliver[0].tenants: must name");
     let without = |line: &str| target("").replace(line, "");
+    assert_refused(&without("tenants = [\"a\"]"), "heliograph.toml:1: deliver[0].tenants: must name");
     assert_refused(&without(SECRET), "heliograph.toml:1: deliver[0].secret: is required: `secret` or");
     assert_refused(
         &without("url = \"https://crm.example/hook\""),
@@ -100,7 +100,7 @@ fn names_types_and_hosts_that_cannot_be_are_refused() {
 #[test]
 fn targets_are_limited() {
     let many: String = (0..101).map(|at| target("").replace("\"crm\"", &format!("\"crm-{at}\""))).collect();
-    assert_refused(&many, "heliograph.toml:701: deliver[100]: is one too many: at most 100 targets");
+    assert_refused(&many, "heliograph.toml:601: deliver[100]: is one too many: at most 100 targets");
 }
 
 #[test]
