@@ -113,10 +113,9 @@ impl Courier {
     /// Carries until it is told to stop.
     pub(super) async fn run(mut self, stop: CancellationToken) {
         loop {
-            let mut wake = self.work().await;
+            let wake = self.work().await;
             let (pending, _) = self.desk.pending();
             self.tally.stands(pending, self.desk.health.disabled.is_some());
-            wake = wake.into_iter().chain(self.rests()).min();
             tokio::select! {
                 () = stop.cancelled() => break,
                 changed = self.heads.changed() => if changed.is_err() { break },
@@ -145,13 +144,14 @@ impl Courier {
             }
         };
         if !self.save().await {
+            // Nothing else can be done before: what is due stays due.
             return Some(Instant::now() + DISK_PAUSE);
         }
         while let Some(turn) = self.desk.next(self.means.clock.now()) {
             let (post, key) = (Arc::clone(&self.post), turn.lane.clone());
             self.running.spawn(async move { (key, post.take(turn).await) });
         }
-        again
+        again.into_iter().chain(self.rests()).min()
     }
 
     /// Writes down what has changed. Says whether that worked: if not, nothing more is to be sent.
