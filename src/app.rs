@@ -24,13 +24,14 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub use settings::{aurora, check_documents, webhook_target};
+pub use settings::{aurora, check_documents, check_targets, webhook_target};
 
 use crate::{
     aurora::Aurora,
     catalog::Catalog,
     clock::Clock,
     config::Config,
+    deliver::{self, Couriers},
     graphql::{self, Doorway, Parts},
     http::{self, Admin, Credentials, Server, Site, page},
     intake::{Intake, SessionGrant},
@@ -61,6 +62,7 @@ pub struct App {
     credentials: Credentials,
     relay: Relay,
     reconciler: Reconciler,
+    couriers: Couriers,
     catalog: Catalog,
     aurora: Aurora,
     rotation: Rotation,
@@ -92,8 +94,7 @@ impl App {
             .with_context(|| format!("the store {} cannot be opened", config.store.path.display()))?;
         let store = Store::new(db.clone());
         let cursors = Cursors::new(&store.cursor_key().await?);
-        let journal = SqliteJournal::open(db.clone(), clock.clone()).await?;
-        let journal: Arc<dyn Journal> = Arc::new(journal);
+        let journal: Arc<dyn Journal> = Arc::new(SqliteJournal::open(db.clone(), clock.clone()).await?);
 
         let aurora = aurora_with_keys(config, &store, clock.clone()).await?;
         let catalog =
@@ -103,6 +104,8 @@ impl App {
         let standing = Standing::new(journal.switched_off().await?);
         let (relay, reconciler) = followers(config, &journal, &catalog, &clock, grants, &standing);
         let creates = catalog.clone();
+        let means = means(&journal, &catalog, &cursors, &clock);
+        let (outbound, couriers) = deliver::build(settings::targets(config), &means, &db).await?;
         let parts = Parts {
             catalog,
             journal: Arc::clone(&journal),
@@ -110,13 +113,21 @@ impl App {
             registrations: settings::registrations(config, &aurora, &clock),
             feed: Feed::new(Arc::clone(&journal), config.limits.subscribers_per_tenant),
             cursors,
+            outbound: outbound.clone(),
             tenants: settings::tenants(config),
             links: settings::links(config),
             page_size: u32::try_from(config.limits.page_size)?,
         };
 
         let rotation = Rotation::new(config, aurora.clone(), intake.proofs());
-        let counts = counts::sources(&aurora, &parts.catalog, &intake, &rotation);
+        let counted = counts::Counted {
+            aurora: &aurora,
+            catalog: &parts.catalog,
+            intake: &intake,
+            rotation: &rotation,
+            outbound: &outbound,
+        };
+        let counts = counts::sources(&counted);
         let metrics = Arc::new(Metrics::over(counts));
         let sockets = CancellationToken::new();
         let draining = Arc::new(AtomicBool::new(false));
@@ -145,6 +156,7 @@ impl App {
             credentials,
             relay,
             reconciler,
+            couriers,
             catalog: creates,
             aurora,
             rotation,
@@ -198,6 +210,8 @@ impl App {
         let mut parts = JoinSet::new();
         parts.spawn(self.relay.run(work_ends.clone()));
         parts.spawn(self.reconciler.run(work_ends.clone()));
+        // Messages that are under way have the whole drain to come to their end.
+        parts.spawn(self.couriers.run(self.sockets.clone()));
         parts.spawn(self.credentials.keep(work_ends.clone()));
         parts.spawn(self.aurora.keep_fresh(work_ends.clone()));
         parts.spawn(self.rotation.run(work_ends.clone()));
@@ -276,6 +290,17 @@ fn followers(
     let relay = Relay::new(journal, catalog, clock, grants, standing.clone(), retention);
     let (journal, catalog, clock) = shared();
     (relay, Reconciler::new(journal, catalog, clock, tenants, settings::reconcile(config)))
+}
+
+/// What the couriers of deliveries need.
+fn means(journal: &Arc<dyn Journal>, catalog: &Catalog, cursors: &Cursors, clock: &Clock) -> deliver::Means {
+    deliver::Means {
+        journal: Arc::clone(journal),
+        catalog: catalog.clone(),
+        cursors: cursors.clone(),
+        event_id: graphql::event_id,
+        clock: clock.clone(),
+    }
 }
 
 /// Waits until it is told to stop, or something ends that must not.

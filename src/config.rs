@@ -13,6 +13,7 @@ mod advice;
 mod aurora;
 mod auth;
 mod cache;
+mod deliver;
 mod environment;
 mod error;
 mod file;
@@ -37,6 +38,7 @@ use std::path::Path;
 pub use aurora::{Application, Aurora, SessionToken, TenantKey};
 pub use auth::{ApiKey, Auth, Jwks, Jwt, KeyDigest};
 pub use cache::Cache;
+pub use deliver::{Deliver, DeliverFrom, Outbound};
 pub use error::{Error, Place, Problem};
 pub use limits::{Documents, Introspection, Limits};
 pub use log::{Format, Log};
@@ -75,6 +77,10 @@ pub struct Config {
     pub cache: Cache,
     /// How news that never came are looked for.
     pub reconcile: Reconcile,
+    /// How patiently events are delivered.
+    pub outbound: Outbound,
+    /// Whom events are delivered to.
+    pub deliver: Vec<Deliver>,
     /// The Aurora of our own.
     pub sandbox: Sandbox,
     /// How the log is written.
@@ -178,6 +184,8 @@ impl Config {
         let store = Store::read(root.section("store"));
         let cache = Cache::read(root.section("cache"));
         let reconcile = Reconcile::read(root.section("reconcile"));
+        let outbound = Outbound::read(root.section("outbound"));
+        let deliver = Deliver::read_all(&mut root);
         let sandbox = Sandbox::read(root.section("sandbox"));
         let log = Log::read(root.section("log"));
         let limits = Limits::read(root.section("limits"));
@@ -189,6 +197,8 @@ impl Config {
             store: store?,
             cache: cache?,
             reconcile: reconcile?,
+            outbound: outbound?,
+            deliver: deliver?,
             sandbox: sandbox?,
             log: log?,
             limits: limits?,

@@ -27,6 +27,7 @@ pub mod project;
 pub mod rules;
 pub mod scalar;
 pub mod summary;
+pub mod target;
 pub mod tenant;
 mod types;
 
@@ -41,6 +42,8 @@ pub use error::{Code, Failure};
 pub use limit::{Introspection, Limits};
 pub use persisted::Persisted;
 pub use place::Place;
+
+use crate::domain::TenantId;
 
 /// A nullable field that can fail. The engine takes down the *parent* of a `Result<Option<T>>` that fails; of this, only
 /// the field itself becomes null.
@@ -59,12 +62,13 @@ pub struct Queries(
     event::EventQuery,
     admin::AdminQuery,
     health::HealthQuery,
+    target::TargetQuery,
 );
 
 /// Everything that can be changed.
 #[derive(MergedObject, Default)]
 #[graphql(name = "Mutation")]
-pub struct Mutations(create::ProjectMutation, connect::TenantMutation);
+pub struct Mutations(create::ProjectMutation, connect::TenantMutation, target::TargetMutation);
 
 /// Everything that can be listened to. Each event carries a cursor; a subscription that begins `after` it misses nothing and
 /// repeats nothing.
@@ -95,6 +99,12 @@ fn builder() -> SchemaBuilder<Queries, Mutations, Subscriptions> {
         .register_output_type::<event::Event>()
         .register_output_type::<scalar::LengthUnit>()
         .register_output_type::<scalar::AreaUnit>()
+}
+
+/// The global id of an event, for whoever tells of it past the schema.
+#[must_use]
+pub fn event_id(tenant: &TenantId, cursor: &str) -> String {
+    global_id::GlobalId::Event(tenant.clone(), cursor.to_owned()).seal()
 }
 
 /// The schema as text, as `schema.graphql` has it.

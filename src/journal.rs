@@ -31,7 +31,7 @@ pub use health::{Health, Tally};
 pub use sighting::{Compared, Sighting};
 pub use sqlite::SqliteJournal;
 
-use crate::domain::{Delivery, Event, Fingerprint, ProjectId, Seq, TenantId, event::Switch};
+use crate::domain::{Delivery, Event, Fingerprint, ProjectId, Seq, TenantId, event::Switch, viewer::Tenants};
 
 /// Why the journal did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +54,7 @@ pub enum Appended {
     New(Seq),
     /// It had come before; nothing was kept.
     Repeat,
-    /// Nobody knows whose it is; it is kept at this place and never announced.
+    /// Nobody knows whose it is yet; it is kept at this place, and announced if that is learnt.
     Aside(Seq),
 }
 
@@ -94,6 +94,15 @@ pub struct Slice {
     pub events: Vec<Arc<Event>>,
     /// Whether there are more behind them.
     pub more: bool,
+}
+
+/// Events of several tenants in their one order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stretch {
+    /// Those that are kept, the oldest first.
+    pub events: Vec<Arc<Event>>,
+    /// Some of these tenants' events in between are gone for their age.
+    pub gone: bool,
 }
 
 /// The last places of both orders.
@@ -175,6 +184,12 @@ pub trait Journal: Send + Sync + 'static {
         after: Option<Seq>,
         limit: usize,
     ) -> Result<Slice, Error>;
+
+    /// The events of all these tenants behind `after`. What is gone is passed over, and said.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    async fn stretch(&self, of: &Tenants, after: Seq, limit: usize) -> Result<Stretch, Error>;
 
     /// The last places, and a sign whenever they move. A place that shows here can be read.
     fn heads(&self) -> watch::Receiver<Heads>;

@@ -12,6 +12,8 @@ pub mod http;
 pub mod telemetry;
 
 pub mod graphql;
+
+pub mod deliver;
 pub mod intake;
 pub mod reconcile;
 pub mod registration;

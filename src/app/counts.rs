@@ -5,15 +5,26 @@ use std::sync::atomic::Ordering;
 use crate::{
     aurora::{Aurora, Ending},
     catalog::{Catalog, Look},
+    deliver::{Outbound, Outcome, Target},
     intake::Intake,
-    telemetry::metrics::{Lookup, RotationOutcome, Sources, UpstreamOutcome},
+    telemetry::metrics::{Lookup, RotationOutcome, Sources, TargetCounts, UpstreamOutcome},
 };
 
 use super::rotation::Rotation;
 
-pub(super) fn sources(aurora: &Aurora, catalog: &Catalog, intake: &Intake, rotation: &Rotation) -> Sources {
-    let (aurora, catalog) = (aurora.clone(), catalog.clone());
-    let (grants_dropped, rotations) = (intake.grants_dropped(), rotation.counts());
+/// The parts that count.
+pub(super) struct Counted<'a> {
+    pub(super) aurora: &'a Aurora,
+    pub(super) catalog: &'a Catalog,
+    pub(super) intake: &'a Intake,
+    pub(super) rotation: &'a Rotation,
+    pub(super) outbound: &'a Outbound,
+}
+
+pub(super) fn sources(counted: &Counted<'_>) -> Sources {
+    let (aurora, catalog) = (counted.aurora.clone(), counted.catalog.clone());
+    let (grants_dropped, rotations) = (counted.intake.grants_dropped(), counted.rotation.counts());
+    let outbound = counted.outbound.clone();
     Sources {
         upstream_calls: Box::new(move |outcome| {
             aurora.calls_ended(match outcome {
@@ -32,10 +43,21 @@ pub(super) fn sources(aurora: &Aurora, catalog: &Catalog, intake: &Intake, rotat
                 Lookup::Coalesced => Look::Coalesced,
             })
         }),
+        targets: Box::new(move || outbound.targets().iter().map(counts).collect()),
         session_tokens_dropped: Box::new(move || grants_dropped.load(Ordering::Relaxed)),
         secret_rotations: Box::new(move |outcome| match outcome {
             RotationOutcome::Taken => rotations.taken(),
             RotationOutcome::Refused => rotations.refused(),
         }),
+    }
+}
+
+fn counts(target: &Target) -> TargetCounts {
+    let tally = &target.tally;
+    TargetCounts {
+        name: target.name.clone(),
+        outcomes: Outcome::ALL.map(|outcome| (outcome.text(), tally.total(outcome))).to_vec(),
+        pending: tally.pending(),
+        is_disabled: tally.is_disabled(),
     }
 }

@@ -7,7 +7,8 @@ use crate::{
     cache::Freshness,
     catalog::Rules,
     clock::Clock,
-    config::{self, Config, Documents, SessionToken},
+    config::{self, Config, DeliverFrom, Documents, SessionToken},
+    deliver,
     domain::{TenantId, Viewer, viewer::Tenants},
     graphql::{self, Introspection, Limits, Links, Persisted},
     http::{self, ApiKey, Credentials, Origin, Rate, Tokens, auth::jwt, server, websocket},
@@ -108,10 +109,12 @@ pub(super) fn reconcile(config: &Config) -> reconcile::Rules {
 /// Every tenant that the settings name, once.
 pub(super) fn tenants(config: &Config) -> Vec<TenantId> {
     let own = config.aurora.tenants.iter().map(|it| &it.id);
-    let reached = config.auth.api_keys.iter().filter_map(|key| match &key.tenants {
-        Tenants::All => None,
-        Tenants::Only(these) => Some(these),
-    });
+    let keys = config.auth.api_keys.iter().map(|key| &key.tenants);
+    let reached =
+        keys.chain(config.deliver.iter().map(|it| &it.tenants)).filter_map(|tenants| match tenants {
+            Tenants::All => None,
+            Tenants::Only(these) => Some(these),
+        });
     let mut all: Vec<_> =
         own.chain(reached.flatten()).chain(config.webhooks.default_tenant.as_ref()).cloned().collect();
     all.sort();
@@ -126,6 +129,36 @@ pub(super) fn links(config: &Config) -> Links {
         _ => "https://v2-sandbox.aurorasolar.com",
     };
     Links { app: app.to_owned() }
+}
+
+/// Whom events are delivered to.
+pub(super) fn targets(config: &Config) -> Vec<deliver::Config> {
+    let patience = &config.outbound;
+    let target = |it: &config::Deliver| deliver::Config {
+        name: it.name.clone(),
+        url: it.url.clone(),
+        keys: it.keys.clone(),
+        tenants: it.tenants.clone(),
+        types: it.types.clone(),
+        allow_private: it.allow_private.clone(),
+        from: match it.from {
+            DeliverFrom::Now => deliver::From::Now,
+            DeliverFrom::Oldest => deliver::From::Oldest,
+        },
+        timeout: patience.timeout,
+        at_once: patience.at_once,
+        retry_for: patience.retry_for,
+        disable_after: patience.disable_after,
+    };
+    config.deliver.iter().map(target).collect()
+}
+
+/// Sees whether each target of deliveries could be one, without asking anybody.
+///
+/// # Errors
+/// When one could not.
+pub fn check_targets(config: &Config) -> anyhow::Result<()> {
+    targets(config).iter().try_for_each(|target| Ok(deliver::check(target)?))
 }
 
 /// Who may call.

@@ -17,6 +17,7 @@ pub(super) fn run(args: &CheckConfig) -> anyhow::Result<()> {
         config.require_for_serve()?;
     }
     app::check_documents(&config)?;
+    app::check_targets(&config)?;
     report(&config, &mut io::stdout().lock())?;
     Ok(())
 }

@@ -98,6 +98,11 @@ impl Config {
             aurora.tenants.iter().any(|tenant| !is_aurora_key(&tenant.key)),
             "a key under [[aurora.tenants]] begins with neither sk_ nor rk_, as Aurora's own do",
         );
+        warn(
+            !self.deliver.is_empty() && self.outbound.disable_after >= self.store.retention,
+            "outbound.disable_after is not below store.retention: a target that is down for longer than events are \
+             kept misses some before it is disabled",
+        );
         warnings
     }
 }

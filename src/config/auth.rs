@@ -136,13 +136,13 @@ impl KeyDigest {
     }
 }
 
-fn read_tenants(section: &mut Section<'_, '_>) -> Result<Tenants, Reported> {
+pub(super) fn read_tenants(section: &mut Section<'_, '_>) -> Result<Tenants, Reported> {
     let entries = section.list("tenants", |value| match parse::text(value)? {
         "*" => Ok(None),
         _ => parse::tenant(value).map(Some),
     })?;
     if entries.is_empty() {
-        let reason = "must name at least one tenant, or be [\"*\"] for all: such a key reaches nothing";
+        let reason = "must name at least one tenant, or be [\"*\"] for all: with none it reaches nothing";
         return Err(section.refuse("tenants", reason));
     }
     if entries.len() == 1 && entries.contains(&None) {

@@ -1,6 +1,7 @@
 //! What is read, what is refused and with which words, through [`Config::load`].
 
 mod credentials;
+mod deliver;
 mod documents;
 mod layers;
 mod names;

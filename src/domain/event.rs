@@ -89,7 +89,7 @@ pub enum Switch {
 pub struct Delivery {
     /// Aurora's name for the event.
     pub name: String,
-    /// Whose it is, if the delivery said so or a default is configured.
+    /// Whose it is, if the delivery said so, Aurora has shown its ids to one tenant only, or a default is configured.
     pub tenant: Option<TenantId>,
     /// The design it concerns.
     pub design: Option<DesignId>,

@@ -36,13 +36,33 @@ impl Scope {
     }
 }
 
-/// The tenants that a credential reaches.
+/// The tenants that a credential, or a target of deliveries, reaches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tenants {
     /// Every tenant: an operator's own back end.
     All,
     /// These and no others. Never empty.
     Only(Vec<TenantId>),
+}
+
+impl Tenants {
+    /// Whether this tenant is among them.
+    #[must_use]
+    pub fn include(&self, tenant: &TenantId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(these) => these.contains(tenant),
+        }
+    }
+
+    /// The one tenant that they are, if it is one.
+    #[must_use]
+    pub fn sole(&self) -> Option<&TenantId> {
+        match self {
+            Self::Only(these) if these.len() == 1 => these.first(),
+            _ => None,
+        }
+    }
 }
 
 /// The bearer of a credential. Cheap to clone; equal names are the same credential.
@@ -90,19 +110,13 @@ impl Viewer {
     /// Whether it may know that this tenant exists.
     #[must_use]
     pub fn sees(&self, tenant: &TenantId) -> bool {
-        match &self.0.tenants {
-            Tenants::All => true,
-            Tenants::Only(these) => these.contains(tenant),
-        }
+        self.0.tenants.include(tenant)
     }
 
     /// The one tenant it is bound to, so that naming it can be left out.
     #[must_use]
     pub fn sole_tenant(&self) -> Option<&TenantId> {
-        match &self.0.tenants {
-            Tenants::Only(these) if these.len() == 1 => these.first(),
-            _ => None,
-        }
+        self.0.tenants.sole()
     }
 }
 

@@ -15,7 +15,7 @@ pub struct AdminQuery;
 #[Object]
 impl AdminQuery {
     /// Deliveries from Aurora that were authentic but named no tenant, and for which no default tenant is configured: they
-    /// are kept aside and announced to nobody. Needs the scope `admin`.
+    /// are kept aside, and announced if it is learnt whose they are. Needs the scope `admin`.
     async fn set_aside_deliveries(
         &self,
         ctx: &Context<'_>,

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     catalog::{Catalog, Error, Usage},
+    deliver::Outbound,
     domain::{Design, DesignKey, Fetched, Project, ProjectKey, Scope, Summary, TenantId, Viewer},
     journal::{Cursors, Journal},
     registration::Registrations,
@@ -28,6 +29,8 @@ pub struct Parts {
     pub standing: Standing,
     /// What Aurora holds of the gateway's webhooks.
     pub registrations: Registrations,
+    /// Whom events are delivered to.
+    pub outbound: Outbound,
     /// Writes and reads cursors.
     pub cursors: Cursors,
     /// The tenants that the configuration names: what an unbound credential is shown.

@@ -56,6 +56,7 @@ macro_rules! hold {
                 every_filter_chooses_what_it_says
                 a_follower_hears_everything_once_and_in_order
                 a_reader_far_behind_misses_nothing
+                a_stretch_has_the_events_of_its_tenants_in_one_order
             }
             found {
                 a_missed_completion_is_found_once
@@ -73,6 +74,7 @@ macro_rules! hold {
                 a_completion_is_forgotten_long_after_aurora_repeats_it
                 a_hundred_prunings_keep_the_journal_small
                 an_erased_tenant_is_gone_and_no_other
+                a_stretch_says_what_is_gone_of_its_tenants_only
             }
         }
     };

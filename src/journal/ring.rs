@@ -4,8 +4,8 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use super::{Filter, Slice};
-use crate::domain::{Event, Seq, TenantId};
+use super::{Filter, Slice, Stretch};
+use crate::domain::{Event, Seq, TenantId, viewer::Tenants};
 
 /// A follower who is further behind than this reads from the database: rare, and then worth a query.
 const RING: usize = 1_024;
@@ -63,6 +63,16 @@ impl Ring {
             .map(Arc::clone);
         let events = wanted.by_ref().take(limit).collect();
         Some(Slice { events, more: wanted.next().is_some() })
+    }
+
+    /// What [`Journal::stretch`](super::Journal::stretch) is to answer, if all of it is in here.
+    pub(super) fn stretch(&self, of: &Tenants, after: Seq, limit: usize) -> Option<Stretch> {
+        if after < self.start {
+            return None;
+        }
+        let from = self.events.partition_point(|event| event.seq <= after);
+        let wanted = self.events.range(from..).filter(|event| of.include(&event.tenant));
+        Some(Stretch { events: wanted.take(limit).map(Arc::clone).collect(), gone: false })
     }
 }
 

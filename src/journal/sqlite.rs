@@ -9,6 +9,7 @@ mod compare;
 mod forget;
 mod read;
 mod row;
+mod stretch;
 mod tally;
 mod tenants;
 #[cfg(test)]
@@ -27,11 +28,11 @@ use tokio::sync::watch;
 
 use super::{
     Announced, Appended, Aside, Compared, Error, Filter, Heads, Health, Journal, Outcome, Pruned, Sighting,
-    Slice, Waiting, ring::Ring,
+    Slice, Stretch, Waiting, ring::Ring,
 };
 use crate::{
     clock::{self, Clock},
-    domain::{Delivery, ProjectId, Seq, TenantId, event::Switch},
+    domain::{Delivery, ProjectId, Seq, TenantId, event::Switch, viewer::Tenants},
     sqlite::{self, Db},
 };
 
@@ -257,6 +258,15 @@ impl Journal for SqliteJournal {
         let (tenant, filter) = (tenant.clone(), filter.clone());
         let found = self.db.read(move |connection| read::events(connection, &tenant, &filter, after, limit));
         found.await?.map_err(|oldest| Error::Expired { oldest })
+    }
+
+    async fn stretch(&self, of: &Tenants, after: Seq, limit: usize) -> Result<Stretch, Error> {
+        let live = self.live.ring().stretch(of, after, limit);
+        if let Some(stretch) = live {
+            return Ok(stretch);
+        }
+        let of = of.clone();
+        Ok(self.db.read(move |connection| stretch::stretch(connection, &of, after, limit)).await?)
     }
 
     fn heads(&self) -> watch::Receiver<Heads> {

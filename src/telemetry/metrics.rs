@@ -18,7 +18,7 @@ use prometheus_client::{
 pub use label::{
     ABORTED, By, DeliveryAnswer, Label, Lookup, Outcome, RotationOutcome, StatusClass, UpstreamOutcome,
 };
-pub use told::{Source, Sources};
+pub use told::{Source, Sources, TargetCounts};
 
 /// Every metric, as it stands on the metrics page.
 pub const NAMES: &[&str] = &[
@@ -32,6 +32,9 @@ pub const NAMES: &[&str] = &[
     "heliograph_webhook_deliveries_total",
     "heliograph_upstream_calls_total",
     "heliograph_cache_lookups_total",
+    "heliograph_outbound_tries_total",
+    "heliograph_outbound_pending",
+    "heliograph_outbound_disabled",
     "heliograph_session_tokens_dropped_total",
     "heliograph_secret_rotations_total",
 ];
@@ -219,7 +222,14 @@ mod tests {
 
     #[test]
     fn the_page_has_every_listed_metric_and_no_other() {
-        let metrics = Metrics::new();
+        let target = TargetCounts {
+            name: "crm".to_owned(),
+            outcomes: vec![("delivered", 7)],
+            pending: 2,
+            is_disabled: false,
+        };
+        let targets = Box::new(move || vec![target.clone()]);
+        let metrics = Metrics::over(Sources { targets, ..Sources::silent() });
         metrics.route("/graphql").count(200, Duration::from_millis(3));
         metrics.socket_closed(4400);
         let page = metrics.page().unwrap();

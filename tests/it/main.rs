@@ -8,6 +8,7 @@ mod design;
 mod documents;
 mod health;
 mod keys;
+mod outbound;
 mod pages;
 mod project;
 mod reconcile;

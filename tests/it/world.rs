@@ -1,6 +1,7 @@
 //! A small world: an Aurora sandbox, a gateway before it, and a clock that moves both.
 
 mod answer;
+pub(crate) mod crm;
 pub(crate) mod issuer;
 mod listener;
 mod neighbour;
@@ -109,6 +110,17 @@ impl World {
     pub(crate) async fn restart_with(&mut self, settings: &[(&str, &str)]) {
         set(&mut self.settings, settings);
         self.restart().await;
+    }
+
+    /// A gateway with these settings from its next start on.
+    pub(crate) fn set(&mut self, settings: Vec<(String, String)>) {
+        self.settings.retain(|(key, _)| settings.iter().all(|(other, _)| other != key));
+        self.settings.extend(settings);
+    }
+
+    /// Its settings.
+    pub(crate) fn settings(&self) -> &[(String, String)] {
+        &self.settings
     }
 
     /// Stops the gateway.

@@ -22,7 +22,7 @@ ROOT = HERE.parent.parent
 # In each run. Fewer, and the tool has taken the gateway for something else.
 FEWEST_ANSWERS = 100
 FEWEST_WITH_DATA = 10
-OPERATIONS = 13
+OPERATIONS = 18
 
 # Seconds.
 START, STOP = 30, 10

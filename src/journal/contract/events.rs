@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::{
-    domain::{DesignId, Event, EventKind, ProjectId, Seq},
+    domain::{DesignId, Event, EventKind, ProjectId, Seq, viewer::Tenants},
     journal::{Filter, Journal},
 };
 
@@ -129,4 +129,34 @@ pub(in crate::journal) async fn a_reader_far_behind_misses_nothing<K: Keeper>() 
         }
     }
     assert_eq!(read, COUNT);
+}
+
+pub(in crate::journal) async fn a_stretch_has_the_events_of_its_tenants_in_one_order<K: Keeper>() {
+    let (keeper, clock) = (K::new(), clock());
+    let mut journal = keeper.open(&clock).await;
+    for (tenant, job) in [("acme", "1"), ("other", "2"), ("third", "3"), ("acme", "4"), ("other", "5")] {
+        announced(&journal, completion(tenant, "d", Some(job))).await;
+    }
+    // From memory, then from the keeper.
+    for _ in 0..2 {
+        let jobs = async |of: Tenants, after, limit| {
+            let stretch = journal.stretch(&of, Seq(after), limit).await.unwrap();
+            let own = stretch.events.iter().all(|it| Some(&it.tenant) == it.delivery.tenant.as_ref());
+            assert!(own && !stretch.gone);
+            stretch
+                .events
+                .iter()
+                .map(|it| it.delivery.job.as_ref().unwrap().to_string())
+                .collect::<Vec<_>>()
+                .concat()
+        };
+        let two = Tenants::Only(vec![tenant("other"), tenant("acme")]);
+        assert_eq!(jobs(Tenants::All, 0, 9).await, "12345");
+        assert_eq!(jobs(Tenants::All, 1, 3).await, "234");
+        assert_eq!(jobs(two.clone(), 0, 9).await, "1245");
+        assert_eq!(jobs(two, 1, 2).await, "24");
+        assert_eq!(jobs(Tenants::Only(vec![tenant("third")]), 3, 9).await, "");
+        drop(journal);
+        journal = keeper.open(&clock).await;
+    }
 }

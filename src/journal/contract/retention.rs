@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    domain::Seq,
+    domain::{Seq, viewer::Tenants},
     journal::{Announced, Error, Journal, Outcome},
 };
 
@@ -115,4 +115,27 @@ pub(in crate::journal) async fn a_completion_is_forgotten_long_after_aurora_repe
     clock.advance(61 * DAY);
     assert_eq!(journal.prune(clock.now(), DAY).await.unwrap().completions, 1);
     assert!(news(done()).await);
+}
+
+pub(in crate::journal) async fn a_stretch_says_what_is_gone_of_its_tenants_only<K: Keeper>() {
+    let (keeper, clock) = (K::new(), clock());
+    let mut journal = keeper.open(&clock).await;
+    let first = announced(&journal, completion("acme", "d", Some("1"))).await.seq;
+    clock.advance(DAY);
+    let last = announced(&journal, completion("other", "d", Some("2"))).await.seq;
+    journal.prune(clock.now(), DAY / 2).await.unwrap();
+    for _ in 0..2 {
+        let gone = async |of: Tenants, after| {
+            let stretch = journal.stretch(&of, after, 9).await.unwrap();
+            (stretch.gone, stretch.events.len())
+        };
+        let only = |name| Tenants::Only(vec![tenant(name)]);
+        assert_eq!(gone(Tenants::All, Seq(0)).await, (true, 1));
+        assert_eq!(gone(Tenants::All, first).await, (false, 1));
+        assert_eq!(gone(only("acme"), Seq(0)).await, (true, 0));
+        assert_eq!(gone(only("other"), Seq(0)).await, (false, 1));
+        assert_eq!(gone(Tenants::All, last).await, (false, 0));
+        drop(journal);
+        journal = keeper.open(&clock).await;
+    }
 }

@@ -134,7 +134,7 @@ pub(super) fn events(
     Ok(Ok(Slice { events, more }))
 }
 
-fn event(row: &Row<'_>, tenant: &TenantId) -> rusqlite::Result<Arc<Event>> {
+pub(super) fn event(row: &Row<'_>, tenant: &TenantId) -> rusqlite::Result<Arc<Event>> {
     Ok(Arc::new(Event {
         seq: row::seq(row, row::DELIVERY_WIDTH)?,
         tenant: tenant.clone(),

@@ -5,7 +5,7 @@ use std::fmt;
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric},
-    metrics::counter::ConstCounter,
+    metrics::{counter::ConstCounter, gauge::ConstGauge},
 };
 
 use super::{Label, Lookup, RotationOutcome, UpstreamOutcome};
@@ -16,10 +16,25 @@ pub struct Sources {
     pub upstream_calls: Source<UpstreamOutcome>,
     /// Looks into the cache by what they gave.
     pub cache_lookups: Source<Lookup>,
+    /// Targets of deliveries. They are those of the configuration, so that no caller can make the page grow.
+    pub targets: Box<dyn Fn() -> Vec<TargetCounts> + Send + Sync>,
     /// Session tokens that came with a delivery and that nobody took in time.
     pub session_tokens_dropped: Box<dyn Fn() -> u64 + Send + Sync>,
     /// Secrets that changed while the gateway ran.
     pub secret_rotations: Source<RotationOutcome>,
+}
+
+/// What is counted of one target of deliveries.
+#[derive(Debug, Clone)]
+pub struct TargetCounts {
+    /// Its name.
+    pub name: String,
+    /// Tries by how they ended.
+    pub outcomes: Vec<(&'static str, u64)>,
+    /// Events that wait.
+    pub pending: u64,
+    /// Whether nothing is sent any more.
+    pub is_disabled: bool,
 }
 
 /// Tells how many there were of each.
@@ -32,6 +47,7 @@ impl Sources {
         Self {
             upstream_calls: Box::new(|_| 0),
             cache_lookups: Box::new(|_| 0),
+            targets: Box::new(Vec::new),
             session_tokens_dropped: Box::new(|| 0),
             secret_rotations: Box::new(|_| 0),
         }
@@ -53,6 +69,7 @@ impl Collector for Sources {
         let rotations =
             ("secret_rotations", "Secrets that changed while the gateway ran, by what came of it");
         by(&mut encoder, rotations, &self.secret_rotations)?;
+        targets(&mut encoder, &(self.targets)())?;
         let counter = ConstCounter::new((self.session_tokens_dropped)());
         let help = "Session tokens that nobody took in time";
         counter.encode(encoder.encode_descriptor(
@@ -62,6 +79,40 @@ impl Collector for Sources {
             counter.metric_type(),
         )?)
     }
+}
+
+fn targets(encoder: &mut DescriptorEncoder<'_>, targets: &[TargetCounts]) -> fmt::Result {
+    if targets.is_empty() {
+        return Ok(());
+    }
+    let kind = ConstCounter::new(0_u64).metric_type();
+    let help = "Tries of outbound messages by target and outcome";
+    let mut family = encoder.encode_descriptor("outbound_tries", help, None, kind)?;
+    for target in targets {
+        for (outcome, count) in &target.outcomes {
+            let labels = [("target", target.name.as_str()), ("outcome", outcome)];
+            ConstCounter::new(*count).encode(family.encode_family(&labels)?)?;
+        }
+    }
+    let pending = |target: &TargetCounts| i64::try_from(target.pending).unwrap_or(i64::MAX);
+    gauges(encoder, ("outbound_pending", "Events that wait for a target"), targets, pending)?;
+    let help = "Whether nothing is sent to a target any more";
+    gauges(encoder, ("outbound_disabled", help), targets, |target| i64::from(target.is_disabled))
+}
+
+fn gauges(
+    encoder: &mut DescriptorEncoder<'_>,
+    (name, help): (&str, &str),
+    targets: &[TargetCounts],
+    value: impl Fn(&TargetCounts) -> i64,
+) -> fmt::Result {
+    let kind = ConstGauge::new(0_i64).metric_type();
+    let mut family = encoder.encode_descriptor(name, help, None, kind)?;
+    for target in targets {
+        let labels = [("target", target.name.as_str())];
+        ConstGauge::new(value(target)).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
 }
 
 fn by<L: Label>(

@@ -1,0 +1,76 @@
+//! Reading on in the journal, as far as the desk has room.
+
+use super::{super::desk::Replay, Courier};
+use crate::{
+    domain::{Event, MessageType, TenantId, viewer::Tenants},
+    journal,
+};
+
+/// Events read from the journal in one go.
+const PAGE: usize = 256;
+
+impl Courier {
+    /// A page of what is to be sent once more, else of what is new. Says whether there may be more.
+    pub(super) async fn take_in(&mut self) -> Result<bool, journal::Error> {
+        let head = self.heads.borrow_and_update().events;
+        if let Some((tenant, replay)) = self.desk.replays.first_key_value().map(|(t, r)| (t.clone(), *r))
+            && self.desk.takes_more()
+        {
+            return self.replay(tenant, replay).await;
+        }
+        let takes = self.desk.takes_more();
+        let from = if takes { self.desk.scanned } else { self.desk.ahead.through.max(self.desk.scanned) };
+        if from >= head {
+            return Ok(false);
+        }
+        let stretch = self.means.journal.stretch(&self.tenants, from, PAGE).await?;
+        if stretch.gone && takes {
+            tracing::error!(
+                target.name = self.name,
+                "events are gone from the journal that were not yet sent"
+            );
+            self.desk.found_gap(self.means.clock.now());
+        }
+        let whole = stretch.events.len() < PAGE;
+        for event in stretch.events {
+            if !takes {
+                self.desk.ahead.through = event.seq;
+                if self.wants(&event) {
+                    self.desk.count_ahead(&event);
+                }
+            } else if !self.wants(&event) || self.desk.admit(&event) {
+                self.desk.scanned_to(event.seq);
+            } else {
+                // Full: the rest is counted at the next turn.
+                return Ok(true);
+            }
+        }
+        if whole && takes {
+            self.desk.scanned_to(head);
+        } else if whole {
+            self.desk.ahead.through = self.desk.ahead.through.max(head);
+        }
+        Ok(!whole)
+    }
+
+    async fn replay(&mut self, tenant: TenantId, replay: Replay) -> Result<bool, journal::Error> {
+        let only = Tenants::Only(vec![tenant.clone()]);
+        let stretch = self.means.journal.stretch(&only, replay.after, PAGE).await?;
+        let whole = stretch.events.len() < PAGE;
+        for event in stretch.events.iter().take_while(|it| it.seq <= replay.through) {
+            if self.wants(event) && !self.desk.admit_again(event) {
+                // No room, or its lane is being served: when that has ended, this goes on.
+                return Ok(self.running.is_empty());
+            }
+            self.desk.replayed_to(&tenant, event.seq);
+        }
+        if whole || stretch.events.last().is_some_and(|it| it.seq >= replay.through) {
+            self.desk.replayed_to(&tenant, replay.through);
+        }
+        Ok(true)
+    }
+
+    fn wants(&self, event: &Event) -> bool {
+        self.tenants.include(&event.tenant) && self.types.contains(&MessageType::of(&event.delivery))
+    }
+}
