@@ -7,7 +7,8 @@
 mod create;
 mod design;
 mod error;
-mod freshness;
+pub mod freshness;
+mod news;
 mod project;
 mod summary;
 mod usage;
@@ -27,8 +28,8 @@ pub use project::{Listing, Position};
 pub use usage::{Look, Usage};
 
 use crate::{
-    aurora::{self, Aurora},
-    cache::{Cache, Entry, Failed, Source, Weigh},
+    aurora::{self, Aurora, Meter},
+    cache::{Cache, Entry, Errand, Failed, Hangs, Source, Weigh},
     clock::Clock,
     domain::{Design, DesignKey, Fetched, Project, ProjectKey, Summary, TenantId},
     store::{self, Store},
@@ -52,22 +53,34 @@ struct Inner {
     creates: create::Underway,
     tasks: TaskTracker,
     looks: usage::Looks,
+    news: Arc<news::News>,
 }
 
 impl Catalog {
     /// A catalog over Aurora and the store, keeping things as the rules say.
     #[must_use]
     pub fn new(aurora: Aurora, store: Store, clock: Clock, rules: &Rules) -> Self {
-        let (summaries, others) = rules.shares();
+        let longest = freshness::LONGEST.max(rules.summary_stale).max(rules.summary_fresh);
+        let news = Arc::new(news::News::new(longest));
+        let (clock_of, news_of) = (|| clock.clone(), || Arc::clone(&news));
+        let share = |rule| rules.share(rule);
+        let [summary, design, project, designs_of, page] = [
+            rules.summary(),
+            freshness::DESIGN.freshness,
+            freshness::PROJECT.freshness,
+            freshness::DESIGNS_OF.freshness,
+            freshness::PROJECTS.freshness,
+        ];
         Self(Arc::new(Inner {
-            summaries: Cache::new(summaries, rules.summary, clock.clone()),
-            designs: Cache::new(others, freshness::DESIGN, clock.clone()),
-            projects: Cache::new(others, freshness::PROJECT, clock.clone()),
-            designs_of: Cache::new(others, freshness::LIST, clock.clone()),
-            pages: Cache::new(others, freshness::LIST, clock.clone()),
+            summaries: Cache::new(share(&freshness::SUMMARY), summary, clock_of(), news_of()),
+            designs: Cache::new(share(&freshness::DESIGN), design, clock_of(), news_of()),
+            projects: Cache::new(share(&freshness::PROJECT), project, clock_of(), news_of()),
+            designs_of: Cache::new(share(&freshness::DESIGNS_OF), designs_of, clock_of(), news_of()),
+            pages: Cache::new(share(&freshness::PROJECTS), page, clock_of(), news_of()),
             creates: create::Underway::default(),
             tasks: TaskTracker::new(),
             looks: usage::Looks::default(),
+            news: news_of(),
             aurora,
             store,
             clock,
@@ -88,7 +101,10 @@ impl Catalog {
         tenant: &TenantId,
         token: SecretString,
     ) -> Result<Option<jiff::Timestamp>, Error> {
-        Ok(self.0.aurora.connect(tenant, token).await?)
+        let ends = self.0.aurora.connect(tenant, token).await?;
+        // What the tenant could not see with the key before, it may see with this one.
+        self.forget_tenant(tenant);
+        Ok(ends)
     }
 
     /// How many looks into memory gave that since the start.
@@ -114,12 +130,13 @@ impl Inner {
         fetch: F,
     ) -> Result<Fetched<V>, Error>
     where
-        K: std::hash::Hash + Eq + Clone + Send + Sync + 'static,
+        K: Hangs<V> + Weigh + std::hash::Hash + Eq + Clone + Send + Sync + 'static,
+        K::On: Send + Sync,
         V: Weigh + Send + Sync + 'static,
-        F: Fn() -> Fut + Send,
+        F: Fn(Meter) -> Fut + Send + Sync,
         Fut: Future<Output = Result<V, aurora::Error>> + Send + 'static,
     {
-        let failed = match cache.read(key, fetch).await {
+        let failed = match cache.read(key, |errand| fetch(account(errand, usage))).await {
             Ok((entry, source)) => {
                 self.looks.count(Look::of(source));
                 usage.count(source);
@@ -144,6 +161,14 @@ impl Inner {
         self.looks.count(Look::Hit);
         usage.count(Source::Memory);
         fetched(entry)
+    }
+}
+
+/// On whose account a fetch is: a refresh that nobody waits for is on nobody's.
+fn account(errand: Errand, usage: &Usage) -> Meter {
+    match errand {
+        Errand::Asked => usage.meter().clone(),
+        Errand::Refresh => Usage::default().meter().clone(),
     }
 }
 

@@ -5,7 +5,6 @@ use anyhow::{Context, bail};
 use super::registration::Target;
 use crate::{
     aurora::{self as client, Aurora},
-    cache::Freshness,
     catalog::Rules,
     clock::Clock,
     config::{self, Config, Documents, SessionToken},
@@ -56,7 +55,8 @@ pub fn webhook_target(config: &Config) -> anyhow::Result<Target> {
 pub(super) fn freshness(config: &Config) -> Rules {
     let cache = &config.cache;
     Rules {
-        summary: Freshness { fresh: cache.summary_fresh, stale: cache.summary_stale },
+        summary_fresh: cache.summary_fresh,
+        summary_stale: cache.summary_stale,
         max_bytes: cache.max_bytes as u64,
     }
 }
