@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     catalog::Catalog,
     clock::Clock,
-    domain::{DesignKey, ProjectKey, Seq},
+    domain::{DesignKey, ProjectKey, Seq, TenantId},
     intake::SessionGrant,
     journal::{Error, Journal, Waiting},
 };
@@ -146,6 +146,7 @@ impl Relay {
 struct Concerns {
     design: Option<DesignKey>,
     project: Option<ProjectKey>,
+    tenant: Option<TenantId>,
 }
 
 impl Concerns {
@@ -157,6 +158,8 @@ impl Concerns {
         Self {
             design: design.map(|(design, tenant)| DesignKey { tenant, design }),
             project: project.map(|(project, tenant)| ProjectKey { tenant, project }),
+            // A tenant that switched the application off, or on again, may see something else now.
+            tenant: tenant.filter(|_| delivery.name == "app_status_changed").cloned(),
         }
     }
 
@@ -166,6 +169,9 @@ impl Concerns {
         }
         if let Some(project) = &self.project {
             catalog.forget_project(project);
+        }
+        if let Some(tenant) = &self.tenant {
+            catalog.forget_tenant(tenant);
         }
     }
 }

@@ -53,12 +53,7 @@ pub const DESIGN: Rule = Rule {
 /// Projects, one by one.
 pub const PROJECT: Rule = Rule {
     noun: "project",
-    freshness: Freshness {
-        fresh: MINUTE,
-        revalidate: MINUTE.saturating_mul(5),
-        stale: DAY,
-        absent: ABSENT,
-    },
+    freshness: Freshness { fresh: MINUTE, revalidate: MINUTE.saturating_mul(5), stale: DAY, absent: ABSENT },
     eighths: 1,
     why: "people edit it while they work on it; `project_changed` is heard where it is subscribed to",
 };
@@ -66,7 +61,12 @@ pub const PROJECT: Rule = Rule {
 /// The designs of one project.
 pub const DESIGNS_OF: Rule = Rule {
     noun: "designs of a project",
-    freshness: Freshness { fresh: SECOND.saturating_mul(10), revalidate: MINUTE, stale: HOUR, absent: ABSENT },
+    freshness: Freshness {
+        fresh: SECOND.saturating_mul(10),
+        revalidate: MINUTE,
+        stale: HOUR,
+        absent: ABSENT,
+    },
     eighths: 1,
     why: "it grows behind our back, by one design at a time",
 };
@@ -74,7 +74,12 @@ pub const DESIGNS_OF: Rule = Rule {
 /// Pages of a tenant's list of projects.
 pub const PROJECTS: Rule = Rule {
     noun: "list of projects",
-    freshness: Freshness { fresh: SECOND.saturating_mul(10), revalidate: MINUTE, stale: HOUR, absent: ABSENT },
+    freshness: Freshness {
+        fresh: SECOND.saturating_mul(10),
+        revalidate: MINUTE,
+        stale: HOUR,
+        absent: ABSENT,
+    },
     eighths: 1,
     why: "ten seconds let a page be turned without asking again; a create of ours is seen at once",
 };

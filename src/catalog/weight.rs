@@ -84,7 +84,11 @@ impl Weigh for Project {
             text(&location.property_address) + parts
         });
         let ids = id(self.tenant.as_str()) + id(self.id.as_str());
-        size_of::<Self>() + ids + fields.map(text).iter().sum::<usize>() + location + owned(&self.tags, String::len)
+        size_of::<Self>()
+            + ids
+            + fields.map(text).iter().sum::<usize>()
+            + location
+            + owned(&self.tags, String::len)
     }
 }
 

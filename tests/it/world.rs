@@ -44,7 +44,7 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) http: reqwest::Client,
     /// Dropping it ends it.
-    _sandbox: Sandbox,
+    sandbox: Sandbox,
     gateway: Gateway,
     store: Arc<tempfile::TempDir>,
     settings: Vec<(String, String)>,
@@ -80,7 +80,7 @@ impl World {
         let clock = Clock::manual(Clock::system().now());
         let gateway = Gateway::start(&all, clock.clone()).await;
         let aurora = sandbox.handle().clone();
-        Self { aurora, clock, http: client(), _sandbox: sandbox, gateway, store, settings: all }
+        Self { aurora, clock, http: client(), sandbox, gateway, store, settings: all }
     }
 
     /// Stops the gateway and starts it again on the same store.
@@ -97,6 +97,11 @@ impl World {
     /// Where the gateway is.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.gateway.base)
+    }
+
+    /// Where Aurora is.
+    pub(crate) fn aurora_url(&self) -> String {
+        self.sandbox.base_url()
     }
 
     /// Where its operator's routes are.
