@@ -89,6 +89,7 @@ impl App {
 
         let aurora = settings::aurora(config, clock.clone())?;
         let catalog = Catalog::new(aurora.clone(), store, clock.clone(), &settings::freshness(config));
+        catalog.adopt_creates().await?;
         let (grant, grants) = mpsc::channel(GRANTS);
         let intake = Intake::new(settings::intake(config), Arc::clone(&journal), clock.clone(), grant);
         let relay = Relay::new(Arc::clone(&journal), catalog.clone(), clock.clone(), grants);
@@ -184,6 +185,8 @@ impl App {
         let mut parts = JoinSet::new();
         parts.spawn(self.relay.run(work_ends.clone()));
         parts.spawn(self.credentials.keep(work_ends.clone()));
+        let (settling, settled) = (self.catalog.clone(), work_ends.clone());
+        parts.spawn(async move { settling.settle_creates(settled).await });
         let (journal, clock, retention) = (self.journal, self.clock, self.retention);
         let once = move || prune(Arc::clone(&journal), clock.clone(), retention);
         parts.spawn(again_and_again(once, work_ends.clone()));

@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 
 pub use crate::aurora::{Budget, Error as Upstream, NotConnected};
 
-pub use create::{CreateKey, Created};
+pub use create::{CreateKey, Created, Unsettled};
 pub use error::Error;
 pub use freshness::Rules;
 pub use project::{Listing, Position};
@@ -51,6 +51,7 @@ struct Inner {
     designs_of: Kept<ProjectKey, Vec<Arc<Design>>>,
     pages: Kept<(TenantId, u32), project::KeptPage>,
     creates: create::Underway,
+    desk: create::Desk,
     tasks: TaskTracker,
     looks: usage::Looks,
     news: Arc<news::News>,
@@ -78,6 +79,7 @@ impl Catalog {
             designs_of: Cache::new(share(&freshness::DESIGNS_OF), designs_of, clock_of(), news_of()),
             pages: Cache::new(share(&freshness::PROJECTS), page, clock_of(), news_of()),
             creates: create::Underway::default(),
+            desk: create::Desk::default(),
             tasks: TaskTracker::new(),
             looks: usage::Looks::default(),
             news: news_of(),

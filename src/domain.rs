@@ -10,6 +10,7 @@ pub mod fingerprint;
 pub mod id;
 pub mod project;
 pub mod summary;
+pub mod trace;
 pub mod units;
 pub mod viewer;
 
@@ -20,4 +21,5 @@ pub use fingerprint::Fingerprint;
 pub use id::{DesignId, DesignKey, InvalidId, JobId, ProjectId, ProjectKey, TenantId};
 pub use project::{NewProject, Project};
 pub use summary::Summary;
+pub use trace::Trace;
 pub use viewer::{Scope, Viewer};

@@ -11,7 +11,11 @@ use std::{
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 /// Each brings the tables one version further; the file's `user_version` counts those that ran.
-const MIGRATIONS: [&str; 2] = [include_str!("0001_start.sql"), include_str!("0002_projects_of_designs.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("0001_start.sql"),
+    include_str!("0002_projects_of_designs.sql"),
+    include_str!("0003_creates.sql"),
+];
 
 /// "HELI": tells our files from those of other programs.
 const APPLICATION_ID: i32 = 0x4845_4c49;

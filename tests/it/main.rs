@@ -4,6 +4,7 @@
 
 mod caching;
 mod commands;
+mod creates;
 mod credentials;
 mod design;
 mod documents;

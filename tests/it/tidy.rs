@@ -76,6 +76,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("serde", &["aurora/wire", "config", "graphql/persisted", "journal", "store", "sandbox", "http"]),
     ("clap", &["cli", "main"]),
     ("prometheus_client", &["telemetry"]),
+    ("icu_normalizer", &["domain/project"]),
     ("rust_embed", &["http/page"]),
 ];
 
