@@ -9,6 +9,7 @@ mod design;
 mod error;
 pub mod freshness;
 mod news;
+mod plan;
 mod project;
 mod summary;
 mod usage;
@@ -24,6 +25,7 @@ pub use crate::aurora::{Budget, Error as Upstream, NotConnected};
 pub use create::{CreateKey, Created, Unsettled};
 pub use error::Error;
 pub use freshness::Rules;
+pub use plan::{Cost, Memory};
 pub use project::{Listing, Position};
 pub use usage::{Look, Usage};
 
@@ -132,12 +134,14 @@ impl Inner {
         fetch: F,
     ) -> Result<Fetched<V>, Error>
     where
-        K: Hangs<V> + Weigh + std::hash::Hash + Eq + Clone + Send + Sync + 'static,
-        K::On: Send + Sync,
-        V: Weigh + Send + Sync + 'static,
+        K: Hangs<V, On = news::Scope> + Weigh + std::hash::Hash + Eq + Clone + Send + Sync + 'static,
+        V: Weigh + plan::stand_in::Planned<K> + Send + Sync + 'static,
         F: Fn(Meter) -> Fut + Send + Sync,
         Fut: Future<Output = Result<V, aurora::Error>> + Send + 'static,
     {
+        if let Some(planning) = usage.planning() {
+            return self.plan_read(cache, key, planning).await;
+        }
         let failed = match cache.read(key, |errand| fetch(account(errand, usage))).await {
             Ok((entry, source)) => {
                 self.looks.count(Look::of(source));

@@ -47,6 +47,15 @@ const MOST_TENANTS: u64 = 10_000;
 /// How long a failed exchange speaks for the next callers, so that a crowd does not try one by one.
 const FAILURE_HELD: Duration = Duration::from_secs(3);
 
+/// Whether a call takes an exchange of keys first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExchangeDue {
+    /// As things are.
+    pub now: bool,
+    /// If there were no key at hand.
+    pub ever: bool,
+}
+
 /// Finds the key for a call.
 pub(super) struct Credentials(Arc<Shelf>);
 
@@ -127,6 +136,12 @@ impl Credentials {
         known
             .map(|key| key.quota().budget())
             .or_else(|| shelf.application.is_some().then(|| shelf.quotas.full()))
+    }
+
+    pub(super) fn exchange_due(&self, tenant: &TenantId) -> ExchangeDue {
+        let shelf = &self.0;
+        let ever = !shelf.own.contains_key(tenant) && shelf.application.is_some();
+        ExchangeDue { now: ever && shelf.good_key(tenant).is_none(), ever }
     }
 
     /// A key for the tenant, exchanged if need be.

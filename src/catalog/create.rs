@@ -88,6 +88,9 @@ impl Catalog {
         key: Option<CreateKey>,
         usage: &Arc<Usage>,
     ) -> Outcome {
+        if let Some(planning) = usage.planning() {
+            return self.plan_create(planning, tenant, &new, key.as_ref(), usage).await;
+        }
         let (mut outcome, joined) = self.begin(tenant, new, key, usage)?;
         let stopped = || Error::Unsettled(Unsettled::Stopped);
         let settled = outcome.wait_for(Option::is_some).await.map_err(|_gone| stopped())?;

@@ -29,7 +29,7 @@ impl Catalog {
     /// The design if it is in memory and fresh.
     #[must_use]
     pub fn design_at_hand(&self, key: &DesignKey, usage: &Usage) -> Option<Fetched<Design>> {
-        let entry = self.0.designs.fresh(key)?;
+        let entry = self.0.designs.fresh(key).filter(|_| usage.planning().is_none())?;
         Some(self.0.at_hand(entry, usage))
     }
 

@@ -29,6 +29,13 @@ pub(super) struct KeptPage {
     full: bool,
 }
 
+impl KeptPage {
+    /// A page that is full of what is made.
+    pub(super) fn full_of(make: impl Fn() -> Project) -> Self {
+        Self { projects: (0..PAGE_SIZE.get()).map(|_| Arc::new(make())).collect(), full: true }
+    }
+}
+
 impl Weigh for KeptPage {
     fn weight(&self) -> usize {
         size_of::<Self>() + self.projects.weight()
@@ -74,7 +81,7 @@ impl Catalog {
     /// The project if it is in memory and fresh.
     #[must_use]
     pub fn project_at_hand(&self, key: &ProjectKey, usage: &Usage) -> Option<Fetched<Project>> {
-        let entry = self.0.projects.fresh(key)?;
+        let entry = self.0.projects.fresh(key).filter(|_| usage.planning().is_none())?;
         Some(self.0.at_hand(entry, usage))
     }
 

@@ -24,7 +24,7 @@ impl Catalog {
     /// The summary if it is in memory and fresh: no waiting, no batch.
     #[must_use]
     pub fn summary_at_hand(&self, key: &DesignKey, usage: &Usage) -> Option<Fetched<Summary>> {
-        let entry = self.0.summaries.fresh(key)?;
+        let entry = self.0.summaries.fresh(key).filter(|_| usage.planning().is_none())?;
         Some(self.0.at_hand(entry, usage))
     }
 }

@@ -8,6 +8,7 @@ mod creates;
 mod credentials;
 mod design;
 mod documents;
+mod explain;
 mod pages;
 mod project;
 mod relay;
