@@ -152,7 +152,6 @@ impl App {
     }
 
     /// Its edges, for whoever calls them without a connection.
-    #[must_use]
     pub fn router(&self) -> axum::Router {
         self.router.clone()
     }

@@ -119,7 +119,7 @@ async fn a_creation_that_a_crash_interrupted_is_unsettled_until_it_is_settled() 
     drop(store);
 
     let store = open(&directory);
-    assert_eq!(store.adopt_creates(now).await.unwrap(), [acme.clone()]);
+    assert_eq!(store.adopt_creates(now).await.unwrap(), std::slice::from_ref(&acme));
     let left = store.open_creates(&acme).await.unwrap();
     assert_eq!((left[0].since, left[0].lost_at, left[0].looks), (START, now, 0));
     assert_eq!(begin(&store, &acme, "a", now).await, Begin::Unsettled { since: START });
