@@ -170,11 +170,11 @@ impl Inner {
     }
 }
 
-/// On whose account a fetch is: a refresh that nobody waits for is on nobody's.
+/// On whose account a fetch is.
 fn account(errand: Errand, usage: &Usage) -> Meter {
     match errand {
         Errand::Asked => usage.meter().clone(),
-        Errand::Refresh => Usage::default().meter().clone(),
+        Errand::Refresh => usage::background().meter().clone(),
     }
 }
 

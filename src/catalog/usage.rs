@@ -60,6 +60,11 @@ impl Usage {
     }
 }
 
+/// On whose account something is done that nobody waits for: on nobody's.
+pub(super) fn background() -> Usage {
+    Usage::default()
+}
+
 /// What a look into memory gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Look {

@@ -125,6 +125,14 @@ impl Trace {
     #[must_use]
     pub fn likeness(&self, project: &Project, whole: bool, salt: &Fingerprint) -> Likeness {
         let mut sums = Sums::default();
+        let is_asked = |part| self.0.iter().any(|(asked, _)| *asked == part);
+        // Aurora makes up no id of the CRM's and no person.
+        if !is_asked(Part::External) && project.external_provider_id.is_some() {
+            return Likeness::Other;
+        }
+        let people = [Part::FirstName, Part::LastName, Part::Email, Part::Phone];
+        let strange = |part: &&Part| !is_asked(**part) && !shown(**part, project).is_empty();
+        sums.amiss += u32::from(people.iter().any(|part| strange(&part)));
         for (part, digest) in &self.0 {
             let (weight, shown) = (part.weight(), shown(*part, project));
             // A place may not be known yet.
@@ -358,6 +366,18 @@ mod tests {
         assert_eq!(likeness(&asked, &rewritten), Likeness::Close);
         let stranger = Project { customer: Customer::default(), ..rewritten };
         assert_eq!(likeness(&asked, &stranger), Likeness::Other);
+    }
+
+    #[test]
+    fn what_was_not_asked_for_and_aurora_does_not_make_up_is_held_against_it() {
+        let asked = new(NewLocation::Address("1 Main St".into()));
+        let made = Project { name: Some("1 Main St".into()), ..at("1 Main St", 1.0, 1.0) };
+        assert_eq!(likeness(&asked, &made), Likeness::Same);
+        let customer = Customer { email: Some("ada@example.com".into()), ..Customer::default() };
+        let persons = Project { customer, ..made.clone() };
+        assert_eq!(likeness(&asked, &persons), Likeness::Close);
+        let anothers = Project { external_provider_id: Some("opp-1".into()), ..made };
+        assert_eq!(likeness(&asked, &anothers), Likeness::Other);
     }
 
     #[test]

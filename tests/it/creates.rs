@@ -179,6 +179,25 @@ async fn the_crms_own_id_finds_it_whatever_else_aurora_changed() {
 }
 
 #[tokio::test]
+async fn what_the_list_does_not_show_of_a_project_is_read() {
+    let world = World::start().await;
+    on_create(&world, Fault::CutAfterEffect, 1);
+    list_lags(&world, 1);
+    let input = json!({ "externalProviderId": "opp-1", "location": { "propertyAddress": "1 Main St" } });
+    assert_eq!(create(&world, &input).await.errors(), [UNKNOWN]);
+    let other = json!({ "external_provider_id": "opp-2", "location": { "property_address": "1 Main St" } });
+    world.aurora.create_project(TENANT, &other).unwrap();
+    let all = world.aurora.projects(TENANT);
+    let bare: Vec<_> = all.iter().map(|it| json!({ "id": it["id"] })).collect();
+    let list = Fault::Body { body: json!({ "projects": bare }) };
+    world.aurora.fail(FaultRule::new("GET", LIST, list)).unwrap();
+    let found = known(&world, &input).await;
+    let made = all.iter().find(|it| it["external_provider_id"] == "opp-1").unwrap();
+    assert_eq!(found["createProject"]["project"]["projectId"], made["id"]);
+    assert_eq!(sent(&world), 1);
+}
+
+#[tokio::test]
 async fn where_two_may_be_it_a_person_is_asked() {
     let world = World::start().await;
     let input = keyed("k");

@@ -4,7 +4,11 @@
 //! creation. Invariants: nothing is sent again before it was looked for; what is found belongs to one creation. Not
 //! here: what a look means for each of them, which is [`verdict`](super::verdict)'s to say.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::StreamExt;
 use jiff::Timestamp;
@@ -17,7 +21,7 @@ use super::{
 };
 use crate::{
     aurora::{self, Meter, Page},
-    catalog::{Catalog, Error, Usage},
+    catalog::{Catalog, Error, Usage, note, usage::background},
     clock::{between, earlier},
     domain::{Fingerprint, Project, ProjectId, ProjectKey, TenantId, trace::Likeness},
     store::{Open, Origin, Standing},
@@ -135,6 +139,9 @@ impl Catalog {
             Err(error) => {
                 let why = match &error {
                     aurora::Error::Forbidden => Unsettled::NoList,
+                    aurora::Error::RateLimited { retry_after } => {
+                        Unsettled::Looking { again: round.again().max(*retry_after) }
+                    }
                     _ => Unsettled::Looking { again: round.again() },
                 };
                 round.end(open.iter().map(|it| (it.key, why)).collect());
@@ -220,20 +227,32 @@ impl Catalog {
     ) -> Result<Verdict, Error> {
         // Begun by version 0.1, which kept nothing to recognise it by: the next call with its key brings that along.
         let Some(trace) = &one.trace else { return Ok(Verdict::Unclear) };
-        let in_list = |project: &Project| trace.likeness(project, false, &one.key);
-        let unsure = |it: &&Project| in_time(it, one.since) && in_list(it) == Likeness::Close;
-        let mut whole = HashMap::new();
-        for project in sight.projects.iter().filter(unsure).take(MOST_READ) {
+        let mut projects = sight.projects.to_vec();
+        let mut whole = HashSet::new();
+        let unsure = |it: &Project| {
+            in_time(it, one.since)
+                && match trace.likeness(it, false, &one.key) {
+                    Likeness::Same => it.created_at.is_none(),
+                    Likeness::Close => true,
+                    Likeness::Other => false,
+                }
+        };
+        for project in sight.projects.iter().filter(|it| unsure(it)).take(MOST_READ) {
             let key = ProjectKey { tenant: tenant.clone(), project: project.id.clone() };
-            let likeness = match self.0.aurora.project(&key, meter).await {
-                Ok(read) => trace.likeness(&read, true, &one.key),
-                Err(aurora::Error::NotFound) => Likeness::Other,
+            match self.0.aurora.project(&key, meter).await {
+                Ok(read) => {
+                    whole.insert(read.id.clone());
+                    projects.retain(|it| it.id != read.id);
+                    projects.push(read);
+                }
+                Err(aurora::Error::NotFound) => projects.retain(|it| it.id != key.project),
                 Err(error) if error.is_outage() => return Ok(Verdict::NotYet),
-                Err(_) => Likeness::Close,
-            };
-            whole.insert(project.id.clone(), likeness);
+                // It may be it, and cannot be read: that stays open.
+                Err(_) => {}
+            }
         }
-        Ok(verdict(one, sight, twins, |it| whole.get(&it.id).copied().unwrap_or_else(|| in_list(it))))
+        let sight = Sight { projects: &projects, complete: sight.complete, at: sight.at };
+        Ok(verdict(one, &sight, twins, |it| trace.likeness(it, whole.contains(&it.id), &one.key)))
     }
 
     async fn found(
@@ -250,16 +269,11 @@ impl Catalog {
         self.forget_lists(tenant);
         let Some(external_id) = project.and_then(|it| it.external_provider_id) else { return Ok(()) };
         let pair = vec![(external_id, id.clone())];
-        super::super::note(
+        note(
             "the CRM's id of a project that was found",
             self.0.store.remember_external_ids(tenant, pair, Origin::Created),
         )
         .await;
         Ok(())
     }
-}
-
-/// On whose account a look is that nobody waits for.
-fn background() -> Usage {
-    Usage::default()
 }
