@@ -60,9 +60,9 @@ pub struct Freshness {
 /// How long after a failed refresh the next one is begun: while Aurora is out, a busy key does not ask it at each read.
 const REST: Duration = Duration::from_secs(5);
 
-/// What an entry costs beside its key and its value: a place in the table, two in the queues, and their counters. Of
-/// moka 0.12, with some room.
-const ENTRY_BYTES: usize = 256;
+/// What an entry costs beside its key and its value: a place in the table, in the queues and in the timers, and their
+/// counters. 350 bytes were measured over 400,000 entries of moka 0.12.16.
+const ENTRY_BYTES: usize = 384;
 
 /// A value and when it was fetched.
 #[derive(Debug)]
