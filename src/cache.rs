@@ -44,6 +44,8 @@ pub enum Errand {
 pub enum Failed<E> {
     /// The fetch failed.
     Fetch(E),
+    /// Memory says that there is no such thing.
+    Absent(E),
     /// The fetch vanished, or was overtaken by news again and again.
     Lost,
 }
@@ -131,7 +133,7 @@ where
         for _ in 0..ROUNDS {
             let (ticket, source) = match self.board(key, &fetch) {
                 Boarding::Known(entry) => return Ok((entry, Source::Memory)),
-                Boarding::Absent(error) => return Err(Failed::Fetch(error)),
+                Boarding::Absent(error) => return Err(Failed::Absent(error)),
                 Boarding::On(ticket, source) => (ticket, source),
             };
             match ticket.landed().await {

@@ -156,6 +156,11 @@ impl Inner {
                 }
                 None => error.into(),
             },
+            Err(Failed::Absent(error)) => {
+                self.looks.count(Look::Hit);
+                usage.count(Source::Memory);
+                return Err(error.into());
+            }
             Err(Failed::Lost) => Error::Overtaken,
         };
         self.looks.count(Look::Miss);

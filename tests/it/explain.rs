@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 use heliograph::sandbox::{Fault, FaultRule};
 use serde_json::{Value, json};
 
-use crate::world::{Answer, BOTH_KEY, KEY, OTHER, READ_KEY, TENANT, World};
+use crate::world::{Answer, BOTH_KEY, KEY, OTHER, READ_KEY, Subscriber, TENANT, World};
 
 /// Asks what it would cost, and sees to it that it costs nothing.
 async fn plan(world: &World, key: &str, query: &str, variables: &Value) -> Answer {
@@ -253,6 +253,17 @@ async fn a_plan_comes_over_every_transport_and_unknown_words_are_ignored() {
     let events = events.header("accept", "text/event-stream").header("x-heliograph-explain", "plan");
     let body = events.send().await.unwrap().text().await.unwrap();
     assert!(body.contains(r#""cold":{"calls":2"#) && body.contains("event: complete"), "{body}");
+
+    let plans = [("x-heliograph-explain", "plan")];
+    let mut socket = Subscriber::knock_with(&world.url("/graphql"), KEY, &plans).await;
+    assert_eq!(socket.message().await["type"], "connection_ack");
+    for document in [query, "subscription { designCompleted { summary { stale } } }"] {
+        socket.begin_operation(json!({ "query": document })).await;
+        let next = socket.message().await;
+        assert_eq!(next["payload"]["extensions"]["upstream"]["plan"]["cold"]["calls"], 2, "{next}");
+        assert_eq!(socket.message().await["type"], "complete");
+    }
+    assert_eq!(world.aurora.calls().len(), 0);
 
     let ran = world.by_post(query, json!({})).header("x-heliograph-explain", "PLAN").send().await.unwrap();
     let ran = Answer::of(ran).await.sound();

@@ -41,9 +41,17 @@ impl Subscriber {
 
     /// Connects and presents the key.
     pub(crate) async fn knock(url: &str, key: &str) -> Self {
+        Self::knock_with(url, key, &[]).await
+    }
+
+    /// Connects with further headers and presents the key.
+    pub(crate) async fn knock_with(url: &str, key: &str, headers: &[(&'static str, &'static str)]) -> Self {
         let mut request = url.replacen("http", "ws", 1).into_client_request().unwrap();
         let protocol = HeaderValue::from_static("graphql-transport-ws");
         request.headers_mut().insert("sec-websocket-protocol", protocol);
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, HeaderValue::from_static(value));
+        }
         let (socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
         let mut this = Self(socket);
         let credential = json!({ "Authorization": format!("Bearer {key}") });
