@@ -245,12 +245,9 @@ where
         if kind == Kind::Subscription {
             one_root_field(&document)?;
         }
-        let calls = match explain {
-            Explain::Plan => prepared.measured(plan, &variables).calls(),
-            Explain::No | Explain::Cost => 0,
-        };
+        let planned = (explain == Explain::Plan).then(|| prepared.measured(plan, &variables).calls());
         self.persisted.keep(text);
-        Ok(Operation { document, variables, explain, kind, calls, after: None })
+        Ok(Operation { document, variables, explain, kind, calls: planned.unwrap_or_default(), after: None })
     }
 
     /// Chooses the operation, and sees whether the viewer may ask for that much of it.
