@@ -99,6 +99,7 @@ impl App {
         let aurora = aurora_with_keys(config, &store, clock.clone()).await?;
         let catalog =
             Catalog::new(aurora.clone(), store.clone(), clock.clone(), &settings::freshness(config));
+        catalog.adopt_creates().await?;
         let (grant, grants) = mpsc::channel(GRANTS);
         let intake = Intake::new(settings::intake(config), Arc::clone(&journal), clock.clone(), grant);
         let standing = Standing::new(journal.switched_off().await?);
@@ -215,6 +216,8 @@ impl App {
         parts.spawn(self.credentials.keep(work_ends.clone()));
         parts.spawn(self.aurora.keep_fresh(work_ends.clone()));
         parts.spawn(self.rotation.run(work_ends.clone()));
+        let (settling, settled) = (self.catalog.clone(), work_ends.clone());
+        parts.spawn(async move { settling.settle_creates(settled).await });
         let (journal, store, clock, retention) = (self.journal, self.store, self.clock, self.retention);
         let once = move || prune(Arc::clone(&journal), store.clone(), clock.clone(), retention);
         parts.spawn(again_and_again(once, work_ends.clone()));

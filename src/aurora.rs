@@ -40,6 +40,8 @@ pub use project::{Listed, Page};
 pub use transport::{Budget, Ending};
 pub use webhook::{NewWebhook, Webhook};
 
+pub use credentials::ExchangeDue;
+
 use call::Call;
 use credentials::{Credentials, Key};
 use transport::{Answer, Failure, Transport};
@@ -183,6 +185,12 @@ impl Aurora {
     #[must_use]
     pub fn budget(&self, tenant: &TenantId) -> Option<Budget> {
         self.0.credentials.budget(tenant)
+    }
+
+    /// Whether a call for the tenant would take an exchange of keys first.
+    #[must_use]
+    pub fn exchange_due(&self, tenant: &TenantId) -> ExchangeDue {
+        self.0.credentials.exchange_due(tenant)
     }
 
     /// How many calls ended so since the start.

@@ -1,66 +1,23 @@
 //! Bounded memory of what Aurora said, shared by all callers and driven by the clock.
 //!
-//! Invariants: identical reads at once share one fetch, which survives the caller who began it; a fetch that was
-//! under way when its key was forgotten never fills the cache, and those who waited for it read again, so nobody
-//! can see what was true before the news. Not here: how fresh a thing must be, which is the catalog's to say.
+//! [`flight`] is a fetch under way, [`news`] outdate what many keys hang on, [`entry`] is what is kept and how old it
+//! may be. Invariants: identical reads at once share one fetch, which survives the caller who began it; a fetch that
+//! was under way when news came of its key, or of what its value hangs on, never fills the cache, and those who waited
+//! for it read again, so nobody can see what was true before the news. Not here: which noun may be how old, which is
+//! the catalog's to say.
 
-use std::{
-    collections::HashMap,
-    future::Future,
-    hash::Hash,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+mod entry;
+mod flight;
+pub mod news;
 
-use jiff::Timestamp;
-use tokio::sync::watch;
+use std::{future::Future, hash::Hash, sync::Arc};
+
+pub use entry::{Absence, Entry, Freshness, Hangs, Weigh};
+use entry::{Held, Kept, UntilUseless};
+pub use news::News;
 
 use crate::clock::{self, Clock};
-
-/// What a cache can hold: it says how heavy it is.
-pub trait Weigh {
-    /// About how many bytes it keeps in memory.
-    fn weight(&self) -> usize;
-}
-
-impl<T: Weigh> Weigh for Vec<T> {
-    fn weight(&self) -> usize {
-        size_of::<Self>() + self.iter().map(Weigh::weight).sum::<usize>()
-    }
-}
-
-impl<T: Weigh> Weigh for Arc<T> {
-    fn weight(&self) -> usize {
-        size_of::<Self>() + T::weight(self)
-    }
-}
-
-/// How old a value may be.
-#[derive(Debug, Clone, Copy)]
-pub struct Freshness {
-    /// Up to this age it is served without asking Aurora.
-    pub fresh: Duration,
-    /// Up to this age it is served, marked stale, when Aurora cannot answer.
-    pub stale: Duration,
-}
-
-/// A value and when it was fetched.
-#[derive(Debug)]
-pub struct Entry<V> {
-    /// The value.
-    pub value: Arc<V>,
-    /// When it was fetched.
-    pub at: Timestamp,
-}
-
-impl<V> Clone for Entry<V> {
-    fn clone(&self) -> Self {
-        Self { value: Arc::clone(&self.value), at: self.at }
-    }
-}
+use flight::{Flights, Landing, Ticket};
 
 /// Where an answer came from: what it cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,44 +30,44 @@ pub enum Source {
     Fetched,
 }
 
+/// What a fetch is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Errand {
+    /// Somebody waits for it.
+    Asked,
+    /// Nobody waits: what is in memory was good enough, and is made newer.
+    Refresh,
+}
+
 /// Why there is no answer.
 #[derive(Debug, Clone)]
 pub enum Failed<E> {
     /// The fetch failed.
     Fetch(E),
+    /// Memory says that there is no such thing.
+    Absent(E),
     /// The fetch vanished, or was overtaken by news again and again.
     Lost,
 }
 
 /// A cache of one kind of thing.
-pub struct Cache<K, V, E> {
-    entries: moka::sync::Cache<K, Entry<V>>,
-    flights: Arc<Mutex<HashMap<K, Flight<V, E>>>>,
-    next: AtomicU64,
+pub struct Cache<K: Hangs<V>, V, E>(Arc<Shelf<K, V, E>>);
+
+struct Shelf<K: Hangs<V>, V, E> {
+    entries: moka::sync::Cache<K, Kept<V, E>>,
+    flights: Flights<K, Landing<V, E>>,
+    news: Arc<News<K::On>>,
     freshness: Freshness,
     clock: Clock,
 }
 
-struct Flight<V, E> {
-    id: u64,
-    landed: watch::Receiver<Option<Landed<V, E>>>,
-}
-
-type Landed<V, E> = Result<Verdict<V>, E>;
-
-enum Verdict<V> {
-    Current(Entry<V>),
-    /// Its key was forgotten while it was under way.
-    Overtaken,
-}
-
-impl<V> Clone for Verdict<V> {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Current(entry) => Self::Current(entry.clone()),
-            Self::Overtaken => Self::Overtaken,
-        }
-    }
+/// What a look into memory gives.
+enum Known<V, E> {
+    Fresh(Entry<V>),
+    /// Good enough to be served while a newer one is fetched; `false` where that has just failed.
+    Aging(Entry<V>, bool),
+    Absent(E),
+    Nothing,
 }
 
 /// How often a reader whose fetch was overtaken by news begins again. Each round costs a call to Aurora, and
@@ -119,59 +76,70 @@ const ROUNDS: usize = 5;
 
 impl<K, V, E> Cache<K, V, E>
 where
-    K: Hash + Eq + Clone + Send + Sync + 'static,
+    K: Hangs<V> + Weigh + Hash + Eq + Clone + Send + Sync + 'static,
+    K::On: Send + Sync,
     V: Weigh + Send + Sync + 'static,
-    E: Clone + Send + Sync + 'static,
+    E: Absence + Clone + Send + Sync + 'static,
 {
-    /// A cache that holds about `max_bytes` of values of the given freshness.
+    /// A cache that holds about `max_bytes`, keys and bookkeeping included, of values of the given freshness.
     #[must_use]
-    pub fn new(max_bytes: u64, freshness: Freshness, clock: Clock) -> Self {
+    pub fn new(max_bytes: u64, freshness: Freshness, clock: Clock, news: Arc<News<K::On>>) -> Self {
         let entries = moka::sync::Cache::builder()
-            .weigher(|_, entry: &Entry<V>| u32::try_from(entry.value.weight()).unwrap_or(u32::MAX))
+            .weigher(|key: &K, kept: &Kept<V, E>| kept.weight_with(key))
             .max_capacity(max_bytes)
-            .time_to_live(freshness.stale.max(freshness.fresh))
+            .expire_after(UntilUseless(freshness))
             .build();
-        Self { entries, flights: Arc::default(), next: AtomicU64::new(0), freshness, clock }
+        Self(Arc::new(Shelf { entries, flights: Flights::default(), news, freshness, clock }))
     }
 
     /// What is in memory and fresh.
     #[must_use]
     pub fn fresh(&self, key: &K) -> Option<Entry<V>> {
-        self.younger_than(key, self.freshness.fresh)
+        match self.0.look(key) {
+            Known::Fresh(entry) => Some(entry),
+            _ => None,
+        }
+    }
+
+    /// What a read would be answered with from memory alone: a value, or that there is none.
+    #[must_use]
+    pub fn at_once(&self, key: &K) -> Option<Result<Entry<V>, E>> {
+        match self.0.look(key) {
+            Known::Fresh(entry) | Known::Aging(entry, _) => Some(Ok(entry)),
+            Known::Absent(error) => Some(Err(error)),
+            Known::Nothing => None,
+        }
     }
 
     /// What is in memory and may stand in when Aurora cannot answer.
     #[must_use]
     pub fn stale(&self, key: &K) -> Option<Entry<V>> {
-        self.younger_than(key, self.freshness.stale)
+        let kept = self.0.standing(key)?;
+        let young = clock::between(kept.at, self.0.clock.now()) < self.0.freshness.stale;
+        kept.value().filter(|_| young)
     }
 
-    fn younger_than(&self, key: &K, age: Duration) -> Option<Entry<V>> {
-        self.entries.get(key).filter(|entry| clock::between(entry.at, self.clock.now()) < age)
-    }
-
-    /// Reads from memory, else joins the fetch under way, else begins one.
+    /// Reads from memory, else joins the fetch under way, else begins one. Where memory is good enough but no longer
+    /// fresh, it answers at once and has a newer value fetched behind the caller's back.
     ///
     /// # Errors
-    /// When the fetch failed; that is shared with everyone who waited for it, and not kept.
+    /// When the fetch failed; that is shared with everyone who waited for it, and kept only where it says that there
+    /// is no such thing.
     pub async fn read<F, Fut>(&self, key: &K, fetch: F) -> Result<(Entry<V>, Source), Failed<E>>
     where
-        F: Fn() -> Fut + Send,
+        F: Fn(Errand) -> Fut + Send,
         Fut: Future<Output = Result<V, E>> + Send + 'static,
     {
         for _ in 0..ROUNDS {
-            let (mut landed, source) = match self.board(key, &fetch) {
-                Boarding::Fresh(entry) => return Ok((entry, Source::Memory)),
-                Boarding::On(landed, source) => (landed, source),
+            let (ticket, source) = match self.board(key, &fetch) {
+                Boarding::Known(entry) => return Ok((entry, Source::Memory)),
+                Boarding::Absent(error) => return Err(Failed::Absent(error)),
+                Boarding::On(ticket, source) => (ticket, source),
             };
-            let verdict = match landed.wait_for(Option::is_some).await {
-                Ok(verdict) => verdict.clone(),
-                Err(_gone) => None,
-            };
-            match verdict {
-                Some(Ok(Verdict::Current(entry))) => return Ok((entry, source)),
-                Some(Ok(Verdict::Overtaken)) => {}
-                Some(Err(error)) => return Err(Failed::Fetch(error)),
+            match ticket.landed().await {
+                Some(Landing::Current(entry)) => return Ok((entry, source)),
+                Some(Landing::Failed(error)) => return Err(Failed::Fetch(error)),
+                Some(Landing::Overtaken) => {}
                 None => return Err(Failed::Lost),
             }
         }
@@ -180,110 +148,140 @@ where
 
     fn board<F, Fut>(&self, key: &K, fetch: &F) -> Boarding<V, E>
     where
-        F: Fn() -> Fut,
+        F: Fn(Errand) -> Fut,
         Fut: Future<Output = Result<V, E>> + Send + 'static,
     {
-        if let Some(entry) = self.fresh(key) {
-            return Boarding::Fresh(entry);
+        match self.0.look(key) {
+            Known::Fresh(entry) | Known::Aging(entry, false) => return Boarding::Known(entry),
+            Known::Aging(entry, true) => {
+                self.refresh(key, fetch);
+                return Boarding::Known(entry);
+            }
+            Known::Absent(error) => return Boarding::Absent(error),
+            Known::Nothing => {}
         }
-        let mut flights = lock(&self.flights);
+        let mut flights = self.0.flights.lock();
         // A fetch may have landed between the look above and the lock.
-        if let Some(entry) = self.fresh(key) {
-            return Boarding::Fresh(entry);
+        match self.0.look(key) {
+            Known::Fresh(entry) | Known::Aging(entry, _) => return Boarding::Known(entry),
+            Known::Absent(error) => return Boarding::Absent(error),
+            Known::Nothing => {}
         }
-        if let Some(flight) = flights.get(key) {
-            return Boarding::On(flight.landed.clone(), Source::Shared);
+        if let Some(ticket) = flights.to(key) {
+            return Boarding::On(ticket, Source::Shared);
         }
-        let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let (land, landed) = watch::channel(None);
-        flights.insert(key.clone(), Flight { id, landed: landed.clone() });
+        let (takeoff, ticket) = self.0.flights.depart(&mut flights, key);
         drop(flights);
-        let guard = Takeoff { key: key.clone(), id, flights: Arc::clone(&self.flights) };
-        let (entries, clock, work) = (self.entries.clone(), self.clock.clone(), fetch());
+        self.send(takeoff, fetch(Errand::Asked));
+        Boarding::On(ticket, Source::Fetched)
+    }
+
+    /// Has a newer value fetched, unless that is under way.
+    fn refresh<F, Fut>(&self, key: &K, fetch: &F)
+    where
+        F: Fn(Errand) -> Fut,
+        Fut: Future<Output = Result<V, E>> + Send + 'static,
+    {
+        let mut flights = self.0.flights.lock();
+        if flights.to(key).is_some() || !matches!(self.0.look(key), Known::Aging(_, true)) {
+            return;
+        }
+        let (takeoff, _nobody_waits) = self.0.flights.depart(&mut flights, key);
+        drop(flights);
+        self.send(takeoff, fetch(Errand::Refresh));
+    }
+
+    fn send<Fut>(&self, takeoff: flight::Takeoff<K, Landing<V, E>>, work: Fut)
+    where
+        Fut: Future<Output = Result<V, E>> + Send + 'static,
+    {
+        let (shelf, number) = (Arc::clone(&self.0), self.0.news.number());
         tokio::spawn(async move {
             let result = work.await;
-            let landing = guard.land(result, &entries, &clock);
-            land.send_replace(Some(landing));
+            takeoff.land(|key, current| shelf.keep(key, result, number, current));
         });
-        Boarding::On(landed, Source::Fetched)
     }
 
     /// Puts in a value that came by another way, such as the answer to a create. It overtakes a fetch under way.
     pub fn put(&self, key: K, value: V) -> Entry<V> {
-        let entry = Entry { value: Arc::new(value), at: self.clock.now() };
-        let mut flights = lock(&self.flights);
-        flights.remove(&key);
-        self.entries.insert(key, entry.clone());
+        let shelf = &self.0;
+        let entry = Entry { value: Arc::new(value), at: shelf.clock.now() };
+        let mut flights = shelf.flights.lock();
+        flights.cancel(&key);
+        shelf.entries.insert(key, Kept::of(entry.clone(), shelf.news.number()));
         entry
     }
 
     /// Forgets what is known under a key, and whatever a fetch under way will say of it.
     pub fn forget(&self, key: &K) {
-        let mut flights = lock(&self.flights);
-        flights.remove(key);
-        self.entries.invalidate(key);
+        let mut flights = self.0.flights.lock();
+        flights.cancel(key);
+        self.0.entries.invalidate(key);
+    }
+}
+
+impl<K, V, E> Shelf<K, V, E>
+where
+    K: Hangs<V> + Hash + Eq + Clone + Send + Sync + 'static,
+    V: Send + Sync + 'static,
+    E: Absence + Clone + Send + Sync + 'static,
+{
+    /// What is kept under a key, unless news have come of what it hangs on.
+    fn standing(&self, key: &K) -> Option<Kept<V, E>> {
+        self.entries.get(key).filter(|kept| self.stands(key, kept.held.value(), kept.number))
     }
 
-    /// Forgets every key that matches. Walks over all of them: for small caches.
-    pub fn forget_where(&self, matches: impl Fn(&K) -> bool) {
-        let mut flights = lock(&self.flights);
-        flights.retain(|key, _| !matches(key));
-        let known: Vec<_> = self.entries.iter().map(|(key, _)| key).filter(|key| matches(key)).collect();
-        for key in known {
-            self.entries.invalidate(&*key);
+    fn stands(&self, key: &K, value: Option<&Arc<V>>, number: u64) -> bool {
+        number >= self.news.number()
+            || self.news.stands(number, key.hangs_on(value.map(|it| &**it)).into_iter().flatten())
+    }
+
+    fn look(&self, key: &K) -> Known<V, E> {
+        let Some(kept) = self.standing(key) else { return Known::Nothing };
+        let (now, freshness) = (self.clock.now(), &self.freshness);
+        let age = clock::between(kept.at, now);
+        match kept.held {
+            Held::Value(value) => {
+                let entry = Entry { value, at: kept.at };
+                match age {
+                    age if age < freshness.fresh => Known::Fresh(entry),
+                    age if age < freshness.revalidate => Known::Aging(entry, now >= kept.rest_until),
+                    _ => Known::Nothing,
+                }
+            }
+            Held::Absent(error) if age < freshness.absent => Known::Absent(error),
+            Held::Absent(_) => Known::Nothing,
+        }
+    }
+
+    /// Keeps what a fetch brought, if no news came meanwhile. The flights are locked meanwhile.
+    fn keep(&self, key: &K, result: Result<V, E>, number: u64, current: bool) -> Landing<V, E> {
+        let now = self.clock.now();
+        match result {
+            Ok(value) => {
+                let entry = Entry { value: Arc::new(value), at: now };
+                if !current || !self.stands(key, Some(&entry.value), number) {
+                    return Landing::Overtaken;
+                }
+                self.entries.insert(key.clone(), Kept::of(entry.clone(), number));
+                Landing::Current(entry)
+            }
+            Err(error) => {
+                if current && error.is_absence() {
+                    self.entries.insert(key.clone(), Kept::absent(error.clone(), now, number));
+                } else if let Some(kept) = self.entries.get(key).filter(|_| current) {
+                    self.entries.insert(key.clone(), kept.resting(now));
+                }
+                Landing::Failed(error)
+            }
         }
     }
 }
 
 enum Boarding<V, E> {
-    Fresh(Entry<V>),
-    On(watch::Receiver<Option<Landed<V, E>>>, Source),
-}
-
-/// A flight that is under way. Dropped without landing (a panic), it takes itself off the board.
-struct Takeoff<K: Hash + Eq, V, E> {
-    key: K,
-    id: u64,
-    flights: Arc<Mutex<HashMap<K, Flight<V, E>>>>,
-}
-
-impl<K, V, E> Takeoff<K, V, E>
-where
-    K: Hash + Eq + Clone + Send + Sync + 'static,
-    V: Weigh + Send + Sync + 'static,
-{
-    fn land(
-        self,
-        result: Result<V, E>,
-        entries: &moka::sync::Cache<K, Entry<V>>,
-        clock: &Clock,
-    ) -> Landed<V, E> {
-        let mut flights = lock(&self.flights);
-        let current = flights.get(&self.key).is_some_and(|flight| flight.id == self.id);
-        if current {
-            flights.remove(&self.key);
-        }
-        let value = result?;
-        if !current {
-            return Ok(Verdict::Overtaken);
-        }
-        let entry = Entry { value: Arc::new(value), at: clock.now() };
-        entries.insert(self.key.clone(), entry.clone());
-        Ok(Verdict::Current(entry))
-    }
-}
-
-impl<K: Hash + Eq, V, E> Drop for Takeoff<K, V, E> {
-    fn drop(&mut self) {
-        let mut flights = lock(&self.flights);
-        if flights.get(&self.key).is_some_and(|flight| flight.id == self.id) {
-            flights.remove(&self.key);
-        }
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    Known(Entry<V>),
+    Absent(E),
+    On(Ticket<Landing<V, E>>, Source),
 }
 
 #[cfg(test)]

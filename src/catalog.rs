@@ -7,7 +7,9 @@
 mod create;
 mod design;
 mod error;
-mod freshness;
+pub mod freshness;
+mod news;
+mod plan;
 mod project;
 mod summary;
 mod usage;
@@ -21,15 +23,16 @@ use tokio_util::task::TaskTracker;
 
 pub use crate::aurora::{Budget, Error as Upstream, NotConnected};
 
-pub use create::{CreateKey, Created};
+pub use create::{CreateKey, Created, Unsettled};
 pub use error::Error;
 pub use freshness::Rules;
+pub use plan::{Cost, Memory};
 pub use project::{Listing, Position};
 pub use usage::{Look, Usage};
 
 use crate::{
-    aurora::{self, Aurora},
-    cache::{Cache, Entry, Failed, Source, Weigh},
+    aurora::{self, Aurora, Meter},
+    cache::{Cache, Entry, Errand, Failed, Hangs, Source, Weigh},
     clock::Clock,
     domain::{Design, DesignKey, Fetched, Project, ProjectKey, Summary, TenantId},
     store::{self, Store},
@@ -51,24 +54,38 @@ struct Inner {
     designs_of: Kept<ProjectKey, Vec<Arc<Design>>>,
     pages: Kept<(TenantId, u32), project::KeptPage>,
     creates: create::Underway,
+    desk: create::Desk,
     tasks: TaskTracker,
     looks: usage::Looks,
+    news: Arc<news::News>,
 }
 
 impl Catalog {
     /// A catalog over Aurora and the store, keeping things as the rules say.
     #[must_use]
     pub fn new(aurora: Aurora, store: Store, clock: Clock, rules: &Rules) -> Self {
-        let (summaries, others) = rules.shares();
+        let longest = freshness::LONGEST.max(rules.summary_stale).max(rules.summary_fresh);
+        let news = Arc::new(news::News::new(longest));
+        let (clock_of, news_of) = (|| clock.clone(), || Arc::clone(&news));
+        let share = |rule| rules.share(rule);
+        let [summary, design, project, designs_of, page] = [
+            rules.summary(),
+            freshness::DESIGN.freshness,
+            freshness::PROJECT.freshness,
+            freshness::DESIGNS_OF.freshness,
+            freshness::PROJECTS.freshness,
+        ];
         Self(Arc::new(Inner {
-            summaries: Cache::new(summaries, rules.summary, clock.clone()),
-            designs: Cache::new(others, freshness::DESIGN, clock.clone()),
-            projects: Cache::new(others, freshness::PROJECT, clock.clone()),
-            designs_of: Cache::new(others, freshness::LIST, clock.clone()),
-            pages: Cache::new(others, freshness::LIST, clock.clone()),
+            summaries: Cache::new(share(&freshness::SUMMARY), summary, clock_of(), news_of()),
+            designs: Cache::new(share(&freshness::DESIGN), design, clock_of(), news_of()),
+            projects: Cache::new(share(&freshness::PROJECT), project, clock_of(), news_of()),
+            designs_of: Cache::new(share(&freshness::DESIGNS_OF), designs_of, clock_of(), news_of()),
+            pages: Cache::new(share(&freshness::PROJECTS), page, clock_of(), news_of()),
             creates: create::Underway::default(),
+            desk: create::Desk::default(),
             tasks: TaskTracker::new(),
             looks: usage::Looks::default(),
+            news: news_of(),
             aurora,
             store,
             clock,
@@ -80,9 +97,11 @@ impl Catalog {
         self.0.aurora.offer_session_token(tenant, token);
     }
 
-    /// The tenant has switched the application on: what Aurora refused before says nothing any more.
+    /// The tenant has switched the application on: what Aurora refused before says nothing any more, and the tenant may
+    /// see something else now.
     pub fn welcome(&self, tenant: &TenantId) {
         self.0.aurora.welcome(tenant);
+        self.forget_tenant(tenant);
     }
 
     /// Exchanges a session token for a key of the tenant now, and says when the key ends.
@@ -94,7 +113,10 @@ impl Catalog {
         tenant: &TenantId,
         token: SecretString,
     ) -> Result<Option<jiff::Timestamp>, Error> {
-        Ok(self.0.aurora.connect(tenant, token).await?)
+        let ends = self.0.aurora.connect(tenant, token).await?;
+        // What the tenant could not see with the key before, it may see with this one.
+        self.forget_tenant(tenant);
+        Ok(ends)
     }
 
     /// Tells whenever Aurora has given a key for a tenant.
@@ -112,11 +134,7 @@ impl Catalog {
     /// Gives up the tenant's key, and whatever is known of the tenant: it has switched the application off.
     pub fn disconnect(&self, tenant: &TenantId) {
         self.0.aurora.disconnect(tenant);
-        self.0.summaries.forget_where(|key| key.tenant == *tenant);
-        self.0.designs.forget_where(|key| key.tenant == *tenant);
-        self.0.projects.forget_where(|key| key.tenant == *tenant);
-        self.0.designs_of.forget_where(|key| key.tenant == *tenant);
-        self.0.pages.forget_where(|(whose, _)| whose == tenant);
+        self.forget_tenant(tenant);
     }
 
     /// Told whenever it is learnt whose a design or a project is.
@@ -148,12 +166,15 @@ impl Inner {
         fetch: F,
     ) -> Result<Fetched<V>, Error>
     where
-        K: std::hash::Hash + Eq + Clone + Send + Sync + 'static,
-        V: Weigh + Send + Sync + 'static,
-        F: Fn() -> Fut + Send,
+        K: Hangs<V, On = news::Scope> + Weigh + std::hash::Hash + Eq + Clone + Send + Sync + 'static,
+        V: Weigh + plan::stand_in::Planned<K> + Send + Sync + 'static,
+        F: Fn(Meter) -> Fut + Send + Sync,
         Fut: Future<Output = Result<V, aurora::Error>> + Send + 'static,
     {
-        let failed = match cache.read(key, fetch).await {
+        if let Some(planning) = usage.planning() {
+            return self.plan_read(cache, key, planning).await;
+        }
+        let failed = match cache.read(key, |errand| fetch(account(errand, usage))).await {
             Ok((entry, source)) => {
                 self.looks.count(Look::of(source));
                 usage.count(source);
@@ -167,6 +188,11 @@ impl Inner {
                 }
                 None => error.into(),
             },
+            Err(Failed::Absent(error)) => {
+                self.looks.count(Look::Hit);
+                usage.count(Source::Memory);
+                return Err(error.into());
+            }
             Err(Failed::Lost) => Error::Overtaken,
         };
         self.looks.count(Look::Miss);
@@ -178,6 +204,14 @@ impl Inner {
         self.looks.count(Look::Hit);
         usage.count(Source::Memory);
         fetched(entry)
+    }
+}
+
+/// On whose account a fetch is.
+fn account(errand: Errand, usage: &Usage) -> Meter {
+    match errand {
+        Errand::Asked => usage.meter().clone(),
+        Errand::Refresh => usage::background().meter().clone(),
     }
 }
 

@@ -11,6 +11,7 @@ pub mod id;
 pub mod message;
 pub mod project;
 pub mod summary;
+pub mod trace;
 pub mod units;
 pub mod viewer;
 
@@ -22,4 +23,5 @@ pub use id::{DesignId, DesignKey, InvalidId, JobId, ProjectId, ProjectKey, Tenan
 pub use message::MessageType;
 pub use project::{NewProject, Project};
 pub use summary::Summary;
+pub use trace::Trace;
 pub use viewer::{Scope, Viewer};

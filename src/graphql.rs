@@ -37,7 +37,7 @@ use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, 
 
 pub use context::{Links, Parts};
 pub use doorway::Doorway;
-pub use engine::{Answer, Call, Engine, Kind, Operation, Refused};
+pub use engine::{Answer, Call, Engine, Explain, Kind, Operation, Refused};
 pub use error::{Code, Failure};
 pub use limit::{Introspection, Limits};
 pub use persisted::Persisted;

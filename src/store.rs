@@ -3,8 +3,8 @@
 //!
 //! Invariants: what was answered is on disk; a key for a creation is given to one caller until its outcome is
 //! known; the texts that callers choose for their keys and ids are kept only as digests.
-//! Not here: sharing one creation among concurrent callers, and finding out what became of a lost one. Both are
-//! the catalog's.
+//! Not here: sharing one creation among concurrent callers, and looking for a lost one at Aurora. Both are the
+//! catalog's.
 
 mod creates;
 mod designs;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-pub use creates::{Begin, CreateKey};
+pub use creates::{Begin, CreateKey, Open, Request, Standing};
 pub use external_ids::Origin;
 pub use sealed_keys::SealedKey;
 
@@ -60,61 +60,6 @@ impl Store {
     pub async fn cursor_key(&self) -> Result<[u8; 32], Error> {
         let fresh = rand::random();
         Ok(self.db.write(move |connection| secrets::get_or_keep(connection, "cursor key", fresh)).await?)
-    }
-
-    /// Asks to create a project under a key. Of any number of callers exactly one may [`Begin::Go`], and is then
-    /// to call one of [`finish_create`](Self::finish_create), [`abandon_create`](Self::abandon_create) and
-    /// [`unsettle_create`](Self::unsettle_create).
-    ///
-    /// # Errors
-    /// When nobody may go, because it cannot be kept that somebody did.
-    pub async fn begin_create(
-        &self,
-        tenant: &TenantId,
-        key: &CreateKey,
-        input: Fingerprint,
-        now: Timestamp,
-    ) -> Result<Begin, Error> {
-        let (tenant, key) = (tenant.clone(), key.digest(tenant));
-        Ok(self.db.write(move |connection| creates::begin(connection, &tenant, key, input, now)).await?)
-    }
-
-    /// The creation has given this project, from now on for ever.
-    ///
-    /// # Errors
-    /// When it cannot be kept. The key then stays unsettled.
-    pub async fn finish_create(
-        &self,
-        tenant: &TenantId,
-        key: &CreateKey,
-        project: &ProjectId,
-    ) -> Result<(), Error> {
-        let (tenant, key, project) = (tenant.clone(), key.digest(tenant), project.clone());
-        let work = move |connection: &_| {
-            projects::remember(connection, &tenant, std::slice::from_ref(&project))?;
-            creates::finish(connection, &tenant, key, &project)
-        };
-        self.db.write(work).await?;
-        self.learnt.notify_one();
-        Ok(())
-    }
-
-    /// The creation certainly did not happen: the key may be used again, with any input.
-    ///
-    /// # Errors
-    /// When it cannot be kept. The key then stays unsettled.
-    pub async fn abandon_create(&self, tenant: &TenantId, key: &CreateKey) -> Result<(), Error> {
-        let (tenant, key) = (tenant.clone(), key.digest(tenant));
-        Ok(self.db.write(move |connection| creates::abandon(connection, &tenant, key)).await?)
-    }
-
-    /// Nobody knows whether the creation happened.
-    ///
-    /// # Errors
-    /// When it cannot be kept. The key reads as unsettled all the same.
-    pub async fn unsettle_create(&self, tenant: &TenantId, key: &CreateKey) -> Result<(), Error> {
-        let (tenant, key) = (tenant.clone(), key.digest(tenant));
-        Ok(self.db.write(move |connection| creates::unsettle(connection, &tenant, key)).await?)
     }
 
     /// The project that a caller's own id belongs to, as far as this gateway knows.
@@ -241,7 +186,7 @@ impl Store {
     pub async fn wipe_tenant(&self, tenant: &TenantId) -> Result<(), Error> {
         let tenant = tenant.clone();
         let work = move |connection: &_| {
-            creates::wipe(connection, &tenant)?;
+            creates::rows::wipe(connection, &tenant)?;
             designs::wipe(connection, &tenant)?;
             sealed_keys::wipe(connection, &tenant)?;
             projects::wipe(connection, &tenant)?;

@@ -4,7 +4,6 @@ use anyhow::{Context, bail};
 
 use crate::{
     aurora::{self as client, Aurora, EncryptionKeys, NewKeys},
-    cache::Freshness,
     catalog::Rules,
     clock::Clock,
     config::{self, Config, DeliverFrom, Documents, SessionToken},
@@ -79,7 +78,8 @@ pub(super) fn registrations(config: &Config, aurora: &Aurora, clock: &Clock) -> 
 pub(super) fn freshness(config: &Config) -> Rules {
     let cache = &config.cache;
     Rules {
-        summary: Freshness { fresh: cache.summary_fresh, stale: cache.summary_stale },
+        summary_fresh: cache.summary_fresh,
+        summary_stale: cache.summary_stale,
         max_bytes: cache.max_bytes as u64,
     }
 }

@@ -60,6 +60,15 @@ const MOST_TENANTS: u64 = 10_000;
 /// News of keys that wait for whoever listens. Who falls further behind is told that it did.
 const NEWS_KEPT: usize = 256;
 
+/// Whether a call takes an exchange of keys first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExchangeDue {
+    /// As things are.
+    pub now: bool,
+    /// If there were no key at hand.
+    pub ever: bool,
+}
+
 /// Finds the key for a call.
 pub(super) struct Credentials(Arc<Shelf>);
 
@@ -154,6 +163,12 @@ impl Credentials {
         known
             .map(|key| key.quota().budget())
             .or_else(|| shelf.application.is_some().then(|| shelf.quotas.full()))
+    }
+
+    pub(super) fn exchange_due(&self, tenant: &TenantId) -> ExchangeDue {
+        let shelf = &self.0;
+        let ever = shelf.own.get(tenant).is_none() && shelf.application.is_some();
+        ExchangeDue { now: ever && shelf.good_key(tenant).is_none(), ever }
     }
 
     /// A key for the tenant, exchanged if need be.

@@ -1,5 +1,11 @@
-use std::sync::atomic::AtomicU32;
+//! What the cache promises, with fetches that wait for a gate.
 
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use super::*;
@@ -10,10 +16,37 @@ impl Weigh for u32 {
     }
 }
 
-const FRESHNESS: Freshness = Freshness { fresh: Duration::from_secs(60), stale: Duration::from_secs(600) };
+impl Weigh for &'static str {
+    fn weight(&self) -> usize {
+        self.len()
+    }
+}
+
+/// Odd numbers hang on "odd", whatever their key.
+impl Hangs<u32> for &'static str {
+    type On = &'static str;
+
+    fn hangs_on(&self, value: Option<&u32>) -> [Option<&'static str>; 2] {
+        [value.filter(|it| *it % 2 == 1).map(|_| "odd"), None]
+    }
+}
+
+impl Absence for &'static str {
+    fn is_absence(&self) -> bool {
+        *self == "none"
+    }
+}
+
+const FRESHNESS: Freshness = Freshness {
+    fresh: Duration::from_secs(60),
+    revalidate: Duration::from_secs(120),
+    stale: Duration::from_secs(600),
+    absent: Duration::from_secs(5),
+};
 
 struct Bench {
     cache: Cache<&'static str, u32, &'static str>,
+    news: Arc<News<&'static str>>,
     clock: Clock,
     calls: Arc<AtomicU32>,
     gate: Arc<Semaphore>,
@@ -22,13 +55,14 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let clock = Clock::manual(Timestamp::UNIX_EPOCH);
-        let cache = Cache::new(1024, FRESHNESS, clock.clone());
-        Self { cache, clock, calls: Arc::default(), gate: Arc::new(Semaphore::new(0)) }
+        let news = Arc::new(News::new(FRESHNESS.stale));
+        let cache = Cache::new(64 * 1024, FRESHNESS, clock.clone(), Arc::clone(&news));
+        Self { cache, news, clock, calls: Arc::default(), gate: Arc::new(Semaphore::new(0)) }
     }
 
     /// Reads; each fetch takes one permit from the gate and answers with its own number.
     async fn read(&self) -> Result<(u32, Source), Failed<&'static str>> {
-        let fetch = || {
+        let fetch = |_| {
             let (calls, gate) = (Arc::clone(&self.calls), Arc::clone(&self.gate));
             async move {
                 let number = calls.fetch_add(1, Ordering::SeqCst) + 1;
@@ -85,23 +119,147 @@ async fn a_fetch_that_was_overtaken_by_news_is_seen_by_nobody() {
 }
 
 #[tokio::test]
+async fn news_of_what_a_value_hangs_on_overtake_its_fetch_and_outdate_it() {
+    let bench = Bench::new();
+    let mut before = std::pin::pin!(bench.read());
+    assert!(futures_util::poll!(before.as_mut()).is_pending());
+    bench.calls_reach(1).await;
+    let mut joined = std::pin::pin!(bench.read());
+    bench.news.tell("odd", bench.clock.now());
+    assert!(futures_util::poll!(joined.as_mut()).is_pending(), "nobody knows yet that it is odd");
+    bench.gate.add_permits(2);
+    assert_eq!(before.await.unwrap().0, 2);
+    assert_eq!(joined.await.unwrap().0, 2);
+
+    bench.news.tell("odd", bench.clock.now());
+    assert_eq!(bench.read().await.unwrap(), (2, Source::Memory), "an even number has nothing to do with it");
+    bench.cache.put("k", 3);
+    bench.news.tell("odd", bench.clock.now());
+    assert!(bench.cache.at_once(&"k").is_none() && bench.cache.stale(&"k").is_none());
+}
+
+#[tokio::test]
 async fn time_decides_what_is_fresh_and_what_may_stand_in() {
     let bench = Bench::new();
     bench.gate.add_permits(9);
     bench.read().await.unwrap();
     bench.clock.advance(Duration::from_secs(59));
     assert!(bench.cache.fresh(&"k").is_some());
-    bench.clock.advance(Duration::from_secs(1));
-    assert!(bench.cache.fresh(&"k").is_none() && bench.cache.stale(&"k").is_some());
+    bench.clock.advance(Duration::from_secs(61));
+    assert!(bench.cache.at_once(&"k").is_none() && bench.cache.stale(&"k").is_some());
     assert_eq!(bench.read().await.unwrap(), (2, Source::Fetched));
     bench.clock.advance(FRESHNESS.stale);
     assert!(bench.cache.stale(&"k").is_none());
 }
 
 #[tokio::test]
+async fn what_ages_is_served_at_once_while_one_refresh_is_under_way() {
+    let bench = Bench::new();
+    bench.gate.add_permits(1);
+    bench.read().await.unwrap();
+    bench.clock.advance(Duration::from_secs(60));
+    for _ in 0..3 {
+        assert_eq!(bench.read().await.unwrap(), (1, Source::Memory));
+    }
+    bench.calls_reach(2).await;
+    bench.gate.add_permits(1);
+    while bench.read().await.unwrap() != (2, Source::Memory) {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(bench.calls.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_refresh_that_fails_rests_and_leaves_what_there_is() {
+    let bench = Bench::new();
+    bench.cache.put("k", 8);
+    bench.clock.advance(Duration::from_secs(60));
+    let tries = Arc::new(AtomicU32::new(0));
+    let failing = |errand| {
+        assert_eq!(errand, Errand::Refresh);
+        let tries = Arc::clone(&tries);
+        async move {
+            tries.fetch_add(1, Ordering::SeqCst);
+            Err("out")
+        }
+    };
+    for (passed, wanted) in [(0, 1), (4, 1), (1, 2)] {
+        bench.clock.advance(Duration::from_secs(passed));
+        for _ in 0..20 {
+            let (entry, source) = bench.cache.read(&"k", failing).await.unwrap();
+            assert_eq!((*entry.value, source), (8, Source::Memory));
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(tries.load(Ordering::SeqCst), wanted, "after {passed} s more");
+    }
+}
+
+#[tokio::test]
+async fn that_there_is_no_such_thing_is_believed_for_a_moment_unless_news_come() {
+    let bench = Bench::new();
+    let tries = Arc::new(AtomicU32::new(0));
+    let none = |_| {
+        let tries = Arc::clone(&tries);
+        async move {
+            tries.fetch_add(1, Ordering::SeqCst);
+            Err("none")
+        }
+    };
+    bench.cache.put("k", 8);
+    bench.clock.advance(Duration::from_secs(120));
+    for (passed, wanted) in [(0, 1), (4, 1), (1, 2)] {
+        bench.clock.advance(Duration::from_secs(passed));
+        let read = bench.cache.read(&"k", none).await;
+        let from_memory = matches!(read, Err(Failed::Absent("none")));
+        assert!(from_memory || matches!(read, Err(Failed::Fetch("none"))));
+        assert_eq!(from_memory, passed == 4);
+        assert_eq!(tries.load(Ordering::SeqCst), wanted, "after {passed} s more");
+        assert!(bench.cache.stale(&"k").is_none(), "what is gone does not stand in");
+    }
+    bench.cache.forget(&"k");
+    assert!(bench.cache.at_once(&"k").is_none());
+}
+
+#[tokio::test]
+async fn a_crowd_shares_one_failure_and_the_next_one_asks_again() {
+    let bench = Bench::new();
+    let tries = Arc::new(AtomicU32::new(0));
+    let failing = |_| {
+        let tries = Arc::clone(&tries);
+        async move {
+            tokio::task::yield_now().await;
+            tries.fetch_add(1, Ordering::SeqCst);
+            Err::<u32, _>("out")
+        }
+    };
+    let crowd = (0..1000).map(|_| bench.cache.read(&"k", failing));
+    let answers = futures_util::future::join_all(crowd).await;
+    assert!(answers.iter().all(|it| matches!(it, Err(Failed::Fetch("out")))));
+    assert_eq!(tries.load(Ordering::SeqCst), 1);
+    assert!(bench.cache.read(&"k", failing).await.is_err());
+    assert_eq!(tries.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn everything_that_is_kept_is_weighed_also_keys_and_absences() {
+    let bench = Bench::new();
+    let keys: Vec<&'static str> =
+        (0..1000).map(|it| &*Box::leak(format!("{it:0>100}").into_boxed_str())).collect();
+    for key in &keys {
+        bench.cache.put(key, 2);
+    }
+    let entries = &bench.cache.0.entries;
+    entries.run_pending_tasks();
+    assert!(entries.weighted_size() <= 64 * 1024);
+    assert!((100..200).contains(&entries.entry_count()), "{} kept", entries.entry_count());
+    let absent = Kept::<u32, &'static str>::absent("none", Timestamp::UNIX_EPOCH, 0);
+    assert!(absent.weight_with(&keys[0]) > 356);
+}
+
+#[tokio::test]
 async fn a_failure_is_shared_but_not_kept() {
     let bench = Bench::new();
-    let failing = || async { Err::<u32, _>("no") };
+    let failing = |_| async { Err::<u32, _>("no") };
     assert!(matches!(bench.cache.read(&"k", failing).await, Err(Failed::Fetch("no"))));
     bench.gate.add_permits(1);
     assert_eq!(bench.read().await.unwrap().1, Source::Fetched);
@@ -110,7 +268,7 @@ async fn a_failure_is_shared_but_not_kept() {
 #[tokio::test]
 async fn a_fetch_that_panics_takes_nobody_with_it() {
     let bench = Bench::new();
-    let panicking = || async { if true { panic!("on purpose") } else { Ok::<u32, &'static str>(0) } };
+    let panicking = |_| async { if true { panic!("on purpose") } else { Ok::<u32, &'static str>(0) } };
     assert!(matches!(bench.cache.read(&"k", panicking).await, Err(Failed::Lost)));
     bench.gate.add_permits(1);
     assert_eq!(bench.read().await.unwrap().0, 1);

@@ -1,7 +1,12 @@
 //! Making projects: once per key, however often and however concurrently it is asked for.
 //!
-//! Invariants: what is sent to Aurora was first written down; a create runs to its end though its caller hangs up;
-//! a create whose reply was lost stays unsettled and is never sent again blindly.
+//! [`settle`] looks for those whose answer was lost, [`desk`] keeps whose turn it is, [`verdict`] decides. Invariants:
+//! what is sent to Aurora was first written down; a create runs to its end though its caller hangs up; a create whose
+//! reply was lost is looked for, and sent again only where it certainly did not happen.
+
+mod desk;
+mod settle;
+mod verdict;
 
 use std::{
     collections::HashMap,
@@ -16,9 +21,12 @@ pub use crate::store::CreateKey;
 use super::{Catalog, Error, Usage};
 use crate::{
     aurora,
-    domain::{Fetched, Fingerprint, NewProject, Project, ProjectId, ProjectKey, TenantId},
-    store::{self, Begin, Origin},
+    domain::{Fetched, Fingerprint, NewProject, Project, ProjectId, ProjectKey, TenantId, Trace},
+    store::{self, Begin, Origin, Request},
 };
+
+pub(super) use desk::Desk;
+use settle::Settled;
 
 /// The answer to a create.
 #[derive(Debug, Clone)]
@@ -27,6 +35,22 @@ pub struct Created {
     pub project: Fetched<Project>,
     /// True when this call made nothing: an earlier or concurrent call with the same key had made it.
     pub replayed: bool,
+}
+
+/// Why the outcome of a create is still open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsettled {
+    /// It is looked for; asking again then makes sense.
+    Looking {
+        /// When it is looked for again.
+        again: Duration,
+    },
+    /// Something at Aurora may be it, and nothing tells for sure.
+    Unclear,
+    /// The tenant's key does not allow looking.
+    NoList,
+    /// The gateway stopped before it was settled.
+    Stopped,
 }
 
 /// How often, and after which pause, the outcome of a create is written again where the store did not take it: for
@@ -64,9 +88,13 @@ impl Catalog {
         key: Option<CreateKey>,
         usage: &Arc<Usage>,
     ) -> Outcome {
+        if let Some(planning) = usage.planning() {
+            return self.plan_create(planning, tenant, &new, key.as_ref(), usage).await;
+        }
         let (mut outcome, joined) = self.begin(tenant, new, key, usage)?;
-        let settled = outcome.wait_for(Option::is_some).await.map_err(|_gone| Error::Unsettled)?;
-        let mut created = settled.clone().unwrap_or(Err(Error::Unsettled))?;
+        let stopped = || Error::Unsettled(Unsettled::Stopped);
+        let settled = outcome.wait_for(Option::is_some).await.map_err(|_gone| stopped())?;
+        let mut created = settled.clone().unwrap_or_else(|| Err(stopped()))?;
         created.replayed |= joined;
         Ok(created)
     }
@@ -79,7 +107,8 @@ impl Catalog {
         key: Option<CreateKey>,
         usage: &Arc<Usage>,
     ) -> Result<(watch::Receiver<Option<Outcome>>, bool), Error> {
-        let input = new.fingerprint();
+        let mark = new.mark();
+        let input = mark.canonical;
         let (tell, outcome) = watch::channel(None);
         let place = key.clone().map(|key| (tenant.clone(), key));
         if let Some(place) = &place {
@@ -96,9 +125,13 @@ impl Catalog {
         let (tenant, usage) = (tenant.clone(), Arc::clone(usage));
         self.0.tasks.spawn(async move {
             let catalog = leave.catalog.clone();
-            let (result, owed) = match key {
-                Some(key) => catalog.create_once(&tenant, &new, &key, input, &usage).await,
-                None => (catalog.create(&tenant, &new, &usage).await, None),
+            let (result, owed) = match key.map(|it| it.digest(&tenant)) {
+                Some(key) => {
+                    let trace = Trace::of(&new, &key);
+                    let request = Request { tenant: tenant.clone(), key, input: mark, trace };
+                    catalog.create_once(&request, &new, &usage).await
+                }
+                None => (catalog.create_unkeyed(&tenant, &new, &usage).await, None),
             };
             let Some((key, note)) = owed else {
                 drop(leave);
@@ -107,53 +140,89 @@ impl Catalog {
             };
             // The caller need not wait for the store; until it took the note, this process answers for the key.
             tell.send_replace(Some(result));
-            catalog.note_until_kept(&tenant, &key, &note).await;
+            catalog.note_until_kept(&tenant, key, &note).await;
+            catalog.0.desk.round(&tenant, true);
         });
         Ok((outcome, false))
     }
 
     async fn create_once(
         &self,
-        tenant: &TenantId,
+        request: &Request,
         new: &NewProject,
-        key: &CreateKey,
-        input: Fingerprint,
         usage: &Usage,
-    ) -> (Outcome, Option<(CreateKey, Note)>) {
-        match self.0.store.begin_create(tenant, key, input, self.0.clock.now()).await {
-            Ok(Begin::Go) => {}
-            Ok(Begin::Conflict) => return (Err(Error::Conflict), None),
-            Ok(Begin::Unsettled { .. }) => return (Err(Error::Unsettled), None),
-            Ok(Begin::Replay(project)) => {
-                let project = self.project(&ProjectKey { tenant: tenant.clone(), project }, usage).await;
-                return (project.map(|project| Created { project, replayed: true }), None);
+    ) -> (Outcome, Option<(Fingerprint, Note)>) {
+        // What turns out not to have happened is begun once more, and then surely goes.
+        for _ in 0..2 {
+            match self.0.store.begin_create(request, self.0.clock.now()).await {
+                Ok(Begin::Go) => return self.send(request, new, usage).await,
+                Ok(Begin::Conflict) => return (Err(Error::Conflict), None),
+                Ok(Begin::Replay(project)) => return (self.replay(request, project, usage).await, None),
+                Ok(Begin::Unsettled { .. }) => match self.settled(request, false, usage).await {
+                    Ok(Some(created)) => return (Ok(created), None),
+                    Ok(None) => {}
+                    Err(error) => return (Err(error), None),
+                },
+                Err(error) => return (Err(error.into()), None),
             }
-            Err(error) => return (Err(error.into()), None),
         }
-        let result = self.create(tenant, new, usage).await;
+        (Err(Error::Unsettled(Unsettled::Unclear)), None)
+    }
+
+    /// Sends it, once, and writes down what came of it.
+    async fn send(
+        &self,
+        request: &Request,
+        new: &NewProject,
+        usage: &Usage,
+    ) -> (Outcome, Option<(Fingerprint, Note)>) {
+        let result = self.create(&request.tenant, new, usage).await;
+        let lost = matches!(result, Err(Error::Aurora(aurora::Error::OutcomeUnknown(_))));
         let note = match &result {
             Ok(created) => Note::Finished(created.project.value.id.clone()),
-            Err(Error::Aurora(aurora::Error::OutcomeUnknown(_))) => Note::Unknown,
+            Err(_) if lost => Note::Unknown,
             Err(_) => Note::Abandoned,
         };
-        let owed = self.note(tenant, key, &note).await.is_err().then(|| (key.clone(), note));
-        match result {
-            Err(Error::Aurora(aurora::Error::OutcomeUnknown(_))) => (Err(Error::Unsettled), owed),
-            other => (other, owed),
+        let owed = self.note(&request.tenant, request.key, &note).await.is_err();
+        let owed = owed.then_some((request.key, note));
+        if !lost {
+            return (result, owed);
+        }
+        let unsettled = || Error::Unsettled(Unsettled::Looking { again: NOTE_PAUSE });
+        let found = match owed {
+            None => self.settled(request, true, usage).await,
+            Some(_) => Err(unsettled()),
+        };
+        // Even if it did not happen after all: whether to send it again is for the caller to say.
+        (found.and_then(|created| created.ok_or_else(unsettled)), owed)
+    }
+
+    /// What became of a create whose outcome was open; nothing where it did not happen.
+    async fn settled(&self, request: &Request, new: bool, usage: &Usage) -> Result<Option<Created>, Error> {
+        match self.look_for(&request.tenant, request.key, new, usage).await? {
+            Settled::Found(project) => self.replay(request, project, usage).await.map(Some),
+            Settled::Absent => Ok(None),
+            Settled::Open(why) => Err(Error::Unsettled(why)),
         }
     }
 
-    async fn note(&self, tenant: &TenantId, key: &CreateKey, note: &Note) -> Result<(), store::Error> {
+    async fn replay(&self, request: &Request, project: ProjectId, usage: &Usage) -> Outcome {
+        let key = ProjectKey { tenant: request.tenant.clone(), project };
+        let project = self.project(&key, usage).await?;
+        Ok(Created { project, replayed: true })
+    }
+
+    async fn note(&self, tenant: &TenantId, key: Fingerprint, note: &Note) -> Result<(), store::Error> {
         let store = &self.0.store;
         match note {
             Note::Finished(project) => store.finish_create(tenant, key, project).await,
-            Note::Unknown => store.unsettle_create(tenant, key).await,
+            Note::Unknown => store.unsettle_create(tenant, key, self.0.clock.now()).await,
             Note::Abandoned => store.abandon_create(tenant, key).await,
         }
     }
 
     /// What is never noted stays "begun", which later callers meet as unsettled: never a second project.
-    async fn note_until_kept(&self, tenant: &TenantId, key: &CreateKey, note: &Note) {
+    async fn note_until_kept(&self, tenant: &TenantId, key: Fingerprint, note: &Note) {
         for _ in 0..NOTE_TRIES {
             tokio::time::sleep(NOTE_PAUSE).await;
             if self.note(tenant, key, note).await.is_ok() {
@@ -167,6 +236,15 @@ impl Catalog {
     pub async fn creates_end(&self) {
         self.0.tasks.close();
         self.0.tasks.wait().await;
+    }
+
+    /// Without a key nothing can be promised; but nobody else's lost create may be taken for this one.
+    async fn create_unkeyed(&self, tenant: &TenantId, new: &NewProject, usage: &Usage) -> Outcome {
+        let created = self.create(tenant, new, usage).await?;
+        let id = &created.project.value.id;
+        let claim = self.0.store.claim_project(tenant, id, self.0.clock.now());
+        super::note("a project that was created without a key", claim).await;
+        Ok(created)
     }
 
     async fn create(&self, tenant: &TenantId, new: &NewProject, usage: &Usage) -> Outcome {

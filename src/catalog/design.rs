@@ -14,10 +14,9 @@ impl Catalog {
     /// # Errors
     /// When Aurora cannot be asked and nothing usable is in memory.
     pub async fn design(&self, key: &DesignKey, usage: &Usage) -> Result<Fetched<Design>, Error> {
-        let (aurora, meter) = (self.0.aurora.clone(), usage.meter().clone());
-        let store = &self.0.store;
-        let fetch = || {
-            let (aurora, store, key, meter) = (aurora.clone(), store.clone(), key.clone(), meter.clone());
+        let (aurora, store) = (&self.0.aurora, &self.0.store);
+        let fetch = |meter| {
+            let (aurora, store, key) = (aurora.clone(), store.clone(), key.clone());
             async move {
                 let design = aurora.design(&key, &meter).await?;
                 note_projects(&store, &key.tenant, [(&design.id, design.project.as_ref())]).await;
@@ -30,7 +29,7 @@ impl Catalog {
     /// The design if it is in memory and fresh.
     #[must_use]
     pub fn design_at_hand(&self, key: &DesignKey, usage: &Usage) -> Option<Fetched<Design>> {
-        let entry = self.0.designs.fresh(key)?;
+        let entry = self.0.designs.fresh(key).filter(|_| usage.planning().is_none())?;
         Some(self.0.at_hand(entry, usage))
     }
 
@@ -43,10 +42,9 @@ impl Catalog {
         key: &ProjectKey,
         usage: &Usage,
     ) -> Result<Fetched<Vec<Arc<Design>>>, Error> {
-        let (aurora, meter) = (self.0.aurora.clone(), usage.meter().clone());
-        let store = &self.0.store;
-        let fetch = || {
-            let (aurora, store, key, meter) = (aurora.clone(), store.clone(), key.clone(), meter.clone());
+        let (aurora, store) = (&self.0.aurora, &self.0.store);
+        let fetch = |meter| {
+            let (aurora, store, key) = (aurora.clone(), store.clone(), key.clone());
             async move {
                 let designs = aurora.designs(&key, &meter).await?;
                 let seen = designs.iter().map(|it| (&it.id, it.project.as_ref()));
@@ -66,12 +64,6 @@ impl Catalog {
             return Ok(Some(project));
         }
         Ok(self.design(key, usage).await?.value.project.clone())
-    }
-
-    /// Forgets what is known of a design, because something happened to it.
-    pub fn forget_design(&self, key: &DesignKey) {
-        self.0.summaries.forget(key);
-        self.0.designs.forget(key);
     }
 }
 

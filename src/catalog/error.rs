@@ -1,5 +1,6 @@
 //! Why the catalog cannot answer.
 
+use super::Unsettled;
 use crate::{aurora, store};
 
 /// A variant is something that the caller does; the cause is kept for the log.
@@ -16,7 +17,7 @@ pub enum Error {
     Conflict,
     /// Whether a create took effect is not known.
     #[error("the outcome of an earlier create is not known")]
-    Unsettled,
+    Unsettled(Unsettled),
     /// The store could not be read or written.
     #[error("the store failed")]
     Store(#[from] store::Error),

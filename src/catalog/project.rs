@@ -29,6 +29,13 @@ pub(super) struct KeptPage {
     full: bool,
 }
 
+impl KeptPage {
+    /// A page that is full of what is made.
+    pub(super) fn full_of(make: impl Fn() -> Project) -> Self {
+        Self { projects: (0..PAGE_SIZE.get()).map(|_| Arc::new(make())).collect(), full: true }
+    }
+}
+
 impl Weigh for KeptPage {
     fn weight(&self) -> usize {
         size_of::<Self>() + self.projects.weight()
@@ -59,10 +66,9 @@ impl Catalog {
     /// # Errors
     /// When Aurora cannot be asked and nothing usable is in memory.
     pub async fn project(&self, key: &ProjectKey, usage: &Usage) -> Result<Fetched<Project>, Error> {
-        let (aurora, meter) = (self.0.aurora.clone(), usage.meter().clone());
-        let store = &self.0.store;
-        let fetch = || {
-            let (aurora, store, key, meter) = (aurora.clone(), store.clone(), key.clone(), meter.clone());
+        let (aurora, store) = (&self.0.aurora, &self.0.store);
+        let fetch = |meter| {
+            let (aurora, store, key) = (aurora.clone(), store.clone(), key.clone());
             async move {
                 let project = aurora.project(&key, &meter).await?;
                 note_external_ids(&store, &key.tenant, [&project]).await;
@@ -75,7 +81,7 @@ impl Catalog {
     /// The project if it is in memory and fresh.
     #[must_use]
     pub fn project_at_hand(&self, key: &ProjectKey, usage: &Usage) -> Option<Fetched<Project>> {
-        let entry = self.0.projects.fresh(key)?;
+        let entry = self.0.projects.fresh(key).filter(|_| usage.planning().is_none())?;
         Some(self.0.at_hand(entry, usage))
     }
 
@@ -161,11 +167,9 @@ impl Catalog {
     async fn page(&self, tenant: &TenantId, page: u32, usage: &Usage) -> Result<Fetched<KeptPage>, Error> {
         let number = page.checked_add(1).ok_or(Error::Position)?;
         let wanted = Page { number, size: PAGE_SIZE.get() };
-        let (aurora, meter) = (self.0.aurora.clone(), usage.meter().clone());
-        let store = &self.0.store;
-        let fetch = || {
-            let (aurora, store, tenant, meter) =
-                (aurora.clone(), store.clone(), tenant.clone(), meter.clone());
+        let (aurora, store) = (&self.0.aurora, &self.0.store);
+        let fetch = |meter| {
+            let (aurora, store, tenant) = (aurora.clone(), store.clone(), tenant.clone());
             async move {
                 let listed = aurora.projects(&tenant, wanted, &meter).await?;
                 note_external_ids(&store, &tenant, &listed.projects).await;
@@ -174,18 +178,6 @@ impl Catalog {
             }
         };
         self.0.read(&self.0.pages, &(tenant.clone(), page), usage, fetch).await
-    }
-
-    /// Forgets what is known of a project, because something happened to it.
-    pub fn forget_project(&self, key: &ProjectKey) {
-        self.0.projects.forget(key);
-        self.0.designs_of.forget(key);
-        self.forget_lists(&key.tenant);
-    }
-
-    /// Forgets the lists of a tenant's projects.
-    pub(super) fn forget_lists(&self, tenant: &TenantId) {
-        self.0.pages.forget_where(|(whose, _)| whose == tenant);
     }
 }
 

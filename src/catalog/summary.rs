@@ -9,10 +9,9 @@ impl Catalog {
     /// # Errors
     /// When Aurora cannot be asked and nothing usable is in memory.
     pub async fn summary(&self, key: &DesignKey, usage: &Usage) -> Result<Fetched<Summary>, Error> {
-        let (aurora, meter) = (self.0.aurora.clone(), usage.meter().clone());
-        let store = &self.0.store;
-        let fetch = || {
-            let (aurora, store, key, meter) = (aurora.clone(), store.clone(), key.clone(), meter.clone());
+        let (aurora, store) = (&self.0.aurora, &self.0.store);
+        let fetch = |meter| {
+            let (aurora, store, key) = (aurora.clone(), store.clone(), key.clone());
             async move {
                 let summary = aurora.summary(&key, &meter).await?;
                 note_projects(&store, &key.tenant, [(&key.design, summary.project.as_ref())]).await;
@@ -36,7 +35,7 @@ impl Catalog {
     /// The summary if it is in memory and fresh: no waiting, no batch.
     #[must_use]
     pub fn summary_at_hand(&self, key: &DesignKey, usage: &Usage) -> Option<Fetched<Summary>> {
-        let entry = self.0.summaries.fresh(key)?;
+        let entry = self.0.summaries.fresh(key).filter(|_| usage.planning().is_none())?;
         Some(self.0.at_hand(entry, usage))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use super::plan::{Memory, Planning};
 use crate::{aurora::Meter, cache::Source};
 
 /// Counts for one request; shared by all its resolvers.
@@ -10,9 +11,22 @@ pub struct Usage {
     meter: Meter,
     hits: AtomicU32,
     coalesced: AtomicU32,
+    planning: Option<Planning>,
 }
 
 impl Usage {
+    /// Of a request that is planned and costs nothing, with memory taken to hold this.
+    #[must_use]
+    pub fn of_plan(memory: Memory) -> Self {
+        Self { planning: Some(Planning::new(memory)), ..Self::default() }
+    }
+
+    /// What is planned, where the request is not to be run.
+    #[must_use]
+    pub fn planning(&self) -> Option<&Planning> {
+        self.planning.as_ref()
+    }
+
     /// Where the client counts the calls it makes for this request.
     #[must_use]
     pub fn meter(&self) -> &Meter {
@@ -44,6 +58,11 @@ impl Usage {
     pub fn coalesced(&self) -> u32 {
         self.coalesced.load(Ordering::Relaxed)
     }
+}
+
+/// On whose account something is done that nobody waits for: on nobody's.
+pub(super) fn background() -> Usage {
+    Usage::default()
 }
 
 /// What a look into memory gave.

@@ -1,15 +1,42 @@
-//! How heavy each cached noun is: the struct, and the text and lists it owns.
+//! How heavy each cached noun is, and each key: the struct, and the text and lists it owns.
+//!
+//! Ids are shared between keys and values. Each place counts them whole: who else holds one is not known here.
 
 use crate::{
     cache::Weigh,
     domain::{
-        Design, Project, Summary,
+        Design, DesignKey, Project, ProjectKey, Summary, TenantId,
         summary::{
             ArrayComponent, ArrayModule, Battery, BillOfMaterialsItem, EnergyProduction, Inverter, Shading,
             SolarArray,
         },
     },
 };
+
+/// What a shared text takes beside its letters: two counters.
+const SHARED: usize = 16;
+
+fn id(text: &str) -> usize {
+    SHARED + text.len()
+}
+
+impl Weigh for DesignKey {
+    fn weight(&self) -> usize {
+        size_of::<Self>() + id(self.tenant.as_str()) + id(self.design.as_str())
+    }
+}
+
+impl Weigh for ProjectKey {
+    fn weight(&self) -> usize {
+        size_of::<Self>() + id(self.tenant.as_str()) + id(self.project.as_str())
+    }
+}
+
+impl Weigh for (TenantId, u32) {
+    fn weight(&self) -> usize {
+        size_of::<Self>() + id(self.0.as_str())
+    }
+}
 
 fn text(value: &Option<String>) -> usize {
     value.as_ref().map_or(0, String::len)
@@ -25,7 +52,11 @@ fn owned<T>(items: &[T], inside: impl Fn(&T) -> usize) -> usize {
 
 impl Weigh for Design {
     fn weight(&self) -> usize {
-        size_of::<Self>() + self.id.as_str().len() + text(&self.name)
+        size_of::<Self>()
+            + id(self.tenant.as_str())
+            + id(self.id.as_str())
+            + self.project.as_ref().map_or(0, |it| id(it.as_str()))
+            + text(&self.name)
     }
 }
 
@@ -52,7 +83,12 @@ impl Weigh for Project {
             });
             text(&location.property_address) + parts
         });
-        size_of::<Self>() + fields.map(text).iter().sum::<usize>() + location + owned(&self.tags, String::len)
+        let ids = id(self.tenant.as_str()) + id(self.id.as_str());
+        size_of::<Self>()
+            + ids
+            + fields.map(text).iter().sum::<usize>()
+            + location
+            + owned(&self.tags, String::len)
     }
 }
 
@@ -60,6 +96,7 @@ impl Weigh for Summary {
     fn weight(&self) -> usize {
         let fields = [&self.design_request_id, &self.external_provider_id, &self.storage_operating_mode];
         size_of::<Self>()
+            + self.project.as_ref().map_or(0, |it| id(it.as_str()))
             + fields.map(text).iter().sum::<usize>()
             + owned(&self.bill_of_materials, bill)
             + owned(&self.arrays, array)

@@ -57,6 +57,12 @@ macro_rules! opaque_id {
                 Ok(Self(Arc::from(text)))
             }
 
+            /// An id that stands for one that is not known. Aurora gave it to nothing, as far as anybody knows.
+            #[must_use]
+            pub fn unknown(number: usize) -> Self {
+                Self(Arc::from(format!("unknown-{number}")))
+            }
+
             /// The id as Aurora spells it.
             #[must_use]
             pub fn as_str(&self) -> &str {

@@ -1,5 +1,6 @@
 //! A project, and what it takes to make one.
 
+use icu_normalizer::ComposingNormalizerBorrowed;
 use jiff::Timestamp;
 
 use super::{Fingerprint, ProjectId, TenantId, fingerprint::Fingerprinter};
@@ -213,16 +214,42 @@ pub enum NewProjectType {
     Commercial,
 }
 
+/// What an input is known by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InputMark {
+    /// Of the input in its canonical form: what tells it from others.
+    pub canonical: Fingerprint,
+    /// Of the input as it was written, which is how version 0.1 told it from others.
+    pub written: Fingerprint,
+}
+
 impl NewProject {
-    /// Stands for the whole input: the same input gives the same fingerprint, in whatever order it was written.
+    /// Stands for the whole input. In its canonical form texts are composed (NFC), numbers are numbers however they
+    /// were written, labels and modules are sets, and what is absent, null or blank is the same; capitals, marks and
+    /// blanks within a text tell two apart.
     #[must_use]
-    pub fn fingerprint(&self) -> Fingerprint {
+    pub fn mark(&self) -> InputMark {
+        let set = |list: &[String]| {
+            let mut items: Vec<_> = list.iter().map(|it| composed(it)).collect();
+            items.sort();
+            items.dedup();
+            items
+        };
+        let (tags, modules) = (set(&self.tags), set(&self.preferred_solar_module_ids));
+        InputMark {
+            canonical: self.fingerprint(&composed, &tags, &modules),
+            written: self.fingerprint(&str::to_owned, &self.tags, &self.preferred_solar_module_ids),
+        }
+    }
+
+    fn fingerprint(&self, form: &dyn Fn(&str) -> String, tags: &[String], modules: &[String]) -> Fingerprint {
         let point = self.location.coordinates();
-        let degrees = |number: Option<f64>| number.map(|it| it.to_string());
+        // The adding of nought takes the sign from a negative nought.
+        let degrees = |number: Option<f64>| number.map(|it| (it + 0.0).to_string());
         let customer = &self.customer;
         let project_type = self.project_type.map(|it| format!("{it:?}"));
         let mut parts = Fingerprinter::new("new project")
-            .maybe(self.location.address())
+            .maybe(self.location.address().map(form).as_deref())
             .maybe(degrees(point.map(Coordinates::latitude)).as_deref())
             .maybe(degrees(point.map(Coordinates::longitude)).as_deref());
         for part in [
@@ -240,9 +267,9 @@ impl NewProject {
             &self.team_id,
             &self.partner_id,
         ] {
-            parts = parts.maybe(part.as_deref());
+            parts = parts.maybe(part.as_deref().map(form).as_deref());
         }
-        for list in [&self.tags, &self.preferred_solar_module_ids] {
+        for list in [tags, modules] {
             parts = parts.text(&list.len().to_string());
             for item in list {
                 parts = parts.text(item);
@@ -250,6 +277,11 @@ impl NewProject {
         }
         parts.finish()
     }
+}
+
+/// The text with its letters and accents put together (Unicode's NFC), as most keyboards write it and some do not.
+pub(super) fn composed(text: &str) -> String {
+    ComposingNormalizerBorrowed::new_nfc().normalize(text).into_owned()
 }
 
 #[cfg(test)]
@@ -274,13 +306,33 @@ mod tests {
     }
 
     #[test]
-    fn another_input_has_another_fingerprint() {
+    fn another_input_has_another_mark() {
         let base = at(NewLocation::Address("1 Main St".into()));
         let named = NewProject { name: Some("1 Main St".into()), ..base.clone() };
         let tagged = NewProject { tags: vec!["a".into()], ..base.clone() };
-        assert_eq!(base.fingerprint(), base.clone().fingerprint());
-        assert_ne!(base.fingerprint(), named.fingerprint());
-        assert_ne!(base.fingerprint(), tagged.fingerprint());
+        let other = at(NewLocation::Address("1 main St".into()));
+        assert_eq!(base.mark(), base.clone().mark());
+        for different in [named, tagged, other] {
+            assert_ne!(base.mark().canonical, different.mark().canonical);
+        }
+    }
+
+    #[test]
+    fn another_way_to_write_an_input_is_the_same_input() {
+        let point = |latitude| NewLocation::Coordinates(Coordinates::try_new(latitude, 11.5).unwrap());
+        let one = NewProject {
+            name: Some("Jos\u{e9}".into()),
+            tags: vec!["a".into(), "b".into()],
+            ..at(point(0.0))
+        };
+        let other = NewProject {
+            name: Some("Jose\u{301}".into()),
+            tags: vec!["b".into(), "a".into(), "b".into()],
+            ..at(point(-0.0))
+        };
+        assert_eq!(one.mark().canonical, other.mark().canonical);
+        assert_ne!(one.mark().written, other.mark().written);
+        assert_eq!(one.mark().canonical, one.mark().written, "what 0.1 kept of the usual form still counts");
     }
 
     #[test]

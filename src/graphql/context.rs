@@ -9,7 +9,7 @@ use super::{
     loader::Loaders,
 };
 use crate::{
-    catalog::{Catalog, Error, Usage},
+    catalog::{Catalog, Error, Memory, Usage},
     deliver::Outbound,
     domain::{Design, DesignKey, Fetched, Project, ProjectKey, Scope, Summary, TenantId, Viewer},
     journal::{Cursors, Journal},
@@ -94,6 +94,12 @@ impl Asked {
             lasting: false,
             concerned: Mutex::default(),
         }
+    }
+
+    /// A request of a viewer that is planned and not run, with memory taken to hold this.
+    #[must_use]
+    pub fn planning(viewer: Viewer, parts: Arc<Parts>, memory: Memory) -> Self {
+        Self { usage: Arc::new(Usage::of_plan(memory)), ..Self::new(viewer, parts) }
     }
 
     /// A subscription of a viewer. It lives for hours and reads little at a time, and a loader keeps a note of each key that it

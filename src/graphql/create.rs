@@ -27,8 +27,9 @@ pub struct ProjectMutation;
 impl ProjectMutation {
     /// Makes a project at Aurora. With an `idempotencyKey` (or, failing that, an `externalProviderId`) the same input
     /// gives the same project for ever, however often it is sent; other input under the same key is
-    /// `IDEMPOTENCY_CONFLICT`. While it is not known whether an earlier call took effect, the answer is
-    /// `OUTCOME_UNKNOWN`. Without either key, each call makes a project. Costs one call to Aurora.
+    /// `IDEMPOTENCY_CONFLICT`. Where Aurora's answer was lost the project is looked for, and given if it is found; as
+    /// long as it is not known whether it was made, the answer is `OUTCOME_UNKNOWN`, and the same call again is safe.
+    /// Without either key, each call makes a project. Costs one call to Aurora, and one more for looking.
     async fn create_project(
         &self,
         ctx: &Context<'_>,
@@ -93,7 +94,8 @@ pub struct CreateProjectInput {
     /// Aurora's id of the tenant. May be left out where the credential reaches only one.
     tenant_id: Option<ID>,
     /// Any text that stands for this one project, such as the CRM's id of the opportunity: 255 bytes at the most. The
-    /// same key with the same input gives the same project for ever.
+    /// same key with the same input gives the same project for ever. It is the same input however its numbers,
+    /// accents and lists are written; other capitals, or blanks within a text, make it another.
     idempotency_key: Option<String>,
     /// Where the property is.
     location: ProjectLocationInput,
@@ -176,7 +178,8 @@ impl CreateProjectPayload {
         self.project.clone().map(Project)
     }
 
-    /// True when this call made nothing, because an earlier or concurrent call with the same key had made the project.
+    /// True when the project was there already: an earlier or concurrent call with the same key had made it, or it was
+    /// found at Aurora after the answer to its making had been lost.
     async fn replayed(&self) -> bool {
         self.replayed
     }

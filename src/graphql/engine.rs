@@ -3,13 +3,14 @@
 //! Invariants: a document is parsed and validated once per text, not once per request; a panic in a resolver costs one
 //! operation; nothing leaves without a code. Not here: bytes, status codes and sockets, which are `http`'s.
 
+mod explain;
+
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use async_graphql::{
     ObjectType, Request, Response, Schema, SchemaBuilder, ServerError, SubscriptionType, ValidationMode,
     Value, Variables,
     parser::types::{ExecutableDocument, OperationType},
-    value,
 };
 use futures_util::{FutureExt, Stream, StreamExt};
 
@@ -24,6 +25,8 @@ use super::{
     types::Types,
 };
 use crate::domain::{Scope, Viewer};
+
+pub use explain::Explain;
 
 /// What an operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,8 +60,8 @@ pub struct Call {
     pub operation_name: Option<String>,
     /// The values of its variables.
     pub variables: Variables,
-    /// Whether `extensions.upstream` shall say what the operation cost.
-    pub explain: bool,
+    /// Whether `extensions.upstream` shall say what the operation cost, or would cost.
+    pub explain: Explain,
 }
 
 /// An operation that has been chosen, judged, and may be executed.
@@ -66,8 +69,10 @@ pub struct Call {
 pub struct Operation {
     document: Arc<ExecutableDocument>,
     variables: Variables,
-    explain: bool,
+    explain: Explain,
     kind: Kind,
+    /// Calls to Aurora at the worst, by the document alone; counted where it is only planned.
+    calls: u64,
     after: Option<String>,
 }
 
@@ -76,6 +81,12 @@ impl Operation {
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// Whether it is not to be run: only what it would cost is asked for.
+    #[must_use]
+    pub fn is_plan(&self) -> bool {
+        self.explain == Explain::Plan
     }
 
     /// Goes on behind the event of this cursor, whatever the arguments say. Only a subscription can.
@@ -247,8 +258,9 @@ where
         if kind == Kind::Subscription {
             one_root_field(&document)?;
         }
+        let planned = (explain == Explain::Plan).then(|| prepared.measured(plan, &variables).calls());
         self.persisted.keep(text);
-        Ok(Operation { document, variables, explain, kind, after: None })
+        Ok(Operation { document, variables, explain, kind, calls: planned.unwrap_or_default(), after: None })
     }
 
     /// Chooses the operation, and sees whether the viewer may ask for that much of it.
@@ -276,14 +288,20 @@ where
         if let Err(failure) = may(&viewer, operation.kind) {
             return Answer::refused(failure);
         }
+        if operation.is_plan() {
+            return self.plan(&operation, &viewer, request_id).await;
+        }
         let (explain, kind) = (operation.explain, operation.kind);
         let (request, asked) = self.request(operation, viewer);
         let mut answer = match AssertUnwindSafe(self.schema.execute(request)).catch_unwind().await {
             Ok(response) => finish(response),
             Err(_panic) => return Answer::refused(internal(request_id, kind)),
         };
-        if let Some(asked) = asked.filter(|_| explain && answer.executed) {
-            self.explain(&asked, &mut answer.response);
+        if let (Some(parts), Some(asked)) = (&self.parts, asked)
+            && explain == Explain::Cost
+            && answer.executed
+        {
+            explain::tell_cost(parts, &asked, &mut answer.response);
         }
         answer
     }
@@ -300,6 +318,10 @@ where
         let place = Arc::new(Place::new(operation.after.clone()));
         let begin = match refused {
             Some(failure) => futures_util::stream::once(async { Answer::refused(failure) }).boxed(),
+            None if operation.is_plan() => {
+                let planned = self.plan_by_document(&operation, &viewer);
+                futures_util::stream::once(async { planned }).boxed()
+            }
             None => {
                 let (request, _asked) = self.request(operation, viewer);
                 let responses = self.schema.execute_stream(request.data(Arc::clone(&place)));
@@ -322,26 +344,6 @@ where
             }
             None => (request.data(viewer), None),
         }
-    }
-
-    /// Says what the operation cost, where it concerned one tenant: a budget is a tenant's.
-    fn explain(&self, asked: &Asked, response: &mut Response) {
-        let (Some(parts), Some(tenant)) = (&self.parts, asked.sole_concern()) else { return };
-        let budget = parts.catalog.budget(&tenant).map(|budget| {
-            value!({
-                "limit": budget.limit,
-                "remaining": budget.remaining,
-                "resetsInMs": u64::try_from(budget.resets_in.as_millis()).unwrap_or(u64::MAX),
-            })
-        });
-        let usage = &asked.usage;
-        let upstream = value!({
-            "calls": usage.calls(),
-            "cacheHits": usage.hits(),
-            "coalesced": usage.coalesced(),
-            "budget": budget.unwrap_or(Value::Null),
-        });
-        response.extensions.insert("upstream".to_owned(), upstream);
     }
 }
 

@@ -9,7 +9,7 @@ use async_graphql::{ErrorExtensionValues, ServerError, Value};
 
 use super::context::not_found;
 use crate::{
-    catalog::{self, NotConnected, Upstream},
+    catalog::{self, NotConnected, Unsettled, Upstream},
     domain::{Seq, TenantId},
     journal::{self, Cursors},
 };
@@ -168,16 +168,25 @@ pub fn public(what: &str, error: &catalog::Error) -> Failure {
         catalog::Error::Conflict => {
             Failure::new(Code::IdempotencyConflict, "this key was used before with another input")
         }
-        catalog::Error::Unsettled => {
-            let message =
-                "an earlier call with this key may or may not have made the project; look in Aurora";
-            Failure::new(Code::OutcomeUnknown, message)
-        }
+        catalog::Error::Unsettled(why) => unsettled(*why),
         catalog::Error::Store(cause) => {
             tracing::error!(error = %cause, "the store does not answer");
             internal("the gateway's store does not answer")
         }
         catalog::Error::Position => Failure::new(Code::BadUserInput, "after is no cursor of this list"),
+    }
+}
+
+fn unsettled(why: Unsettled) -> Failure {
+    let open = "an earlier call with this key may or may not have made the project";
+    let failure = |rest: &str| Failure::new(Code::OutcomeUnknown, format!("{open}; {rest}"));
+    match why {
+        Unsettled::Looking { again } => {
+            failure("the gateway is looking for it: the same call again is safe").retry_after(again)
+        }
+        Unsettled::Unclear => failure("Aurora has one that may be it and may be another: look there"),
+        Unsettled::NoList => failure("the gateway's key may not list projects: look in Aurora"),
+        Unsettled::Stopped => failure("the gateway stopped before it knew: the same call again is safe"),
     }
 }
 

@@ -105,6 +105,11 @@ impl Measured {
         within("values", found.values, MOST_VALUES)
     }
 
+    /// Calls to Aurora at the worst.
+    pub(super) fn calls(&self) -> u64 {
+        self.shape.calls
+    }
+
     /// Whether it may leave something out, depending on its variables.
     pub(super) fn is_conditional(&self) -> bool {
         self.shape.directives > 0

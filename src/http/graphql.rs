@@ -41,7 +41,7 @@ use super::{
 };
 use crate::{
     domain::Viewer,
-    graphql::{Answer, Call, Code, Failure, Kind, Operation, Refused},
+    graphql::{Answer, Call, Code, Explain, Failure, Kind, Operation, Refused},
     telemetry::metrics::{By, Outcome},
 };
 
@@ -123,7 +123,9 @@ async fn operate(
     if kind == Kind::Mutation && known.is_some() {
         return Err(Refusal::mutation_by_get());
     }
-    match readable.manner(kind) {
+    // A plan is one answer, whatever it is the plan of.
+    let manner = readable.manner(if operation.is_plan() { Kind::Query } else { kind });
+    match manner {
         Some(Manner::Once) => {}
         // A stream is a door that stays open: as with a socket, a page has to be known for one.
         Some(Manner::Events | Manner::Parts) if page == Page::Foreign => return Err(Refusal::foreign_page()),
@@ -165,7 +167,7 @@ async fn execute(state: &State, operation: Operation, viewer: Viewer, id: &Reque
 async fn one_of_several(
     state: &State,
     call: Result<Call, Failure>,
-    explain: bool,
+    explain: Explain,
     viewer: &Viewer,
     id: &RequestId,
 ) -> Answer {
@@ -201,9 +203,9 @@ pub(super) fn outcome(answer: &Answer) -> Outcome {
     }
 }
 
-/// Whether the caller wants to know what its operation cost.
-pub(super) fn explains(headers: &HeaderMap) -> bool {
-    headers.get("x-heliograph-explain").is_some_and(|it| it == "1")
+/// What the caller wants to know of its operation's cost.
+pub(super) fn explains(headers: &HeaderMap) -> Explain {
+    headers.get("x-heliograph-explain").map_or(Explain::No, |it| Explain::of(it.as_bytes()))
 }
 
 /// What a request asks for.

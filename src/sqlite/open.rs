@@ -11,12 +11,13 @@ use std::{
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 /// Each brings the tables one version further; the file's `user_version` counts those that ran.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("0001_start.sql"),
     include_str!("0002_projects_of_designs.sql"),
     include_str!("0003_keys.sql"),
     include_str!("0004_health.sql"),
     include_str!("0005_deliver.sql"),
+    include_str!("0006_creates.sql"),
 ];
 
 /// "HELI": tells our files from those of other programs.

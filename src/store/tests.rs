@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 
 use super::*;
-use crate::{clock::later, domain::fingerprint::Fingerprinter};
+use crate::{
+    clock::later,
+    domain::{Trace, fingerprint::Fingerprinter, project::InputMark},
+};
 
 fn open(directory: &TempDir) -> Store {
     Store::new(Db::open(&directory.path().join("heliograph.db")).unwrap())
@@ -20,12 +23,32 @@ fn project(name: &str) -> ProjectId {
     ProjectId::parse(name).unwrap()
 }
 
-fn input(text: &str) -> Fingerprint {
-    Fingerprinter::new("input").text(text).finish()
+fn request(tenant: &TenantId, key: &CreateKey, input: &str) -> Request {
+    let canonical = Fingerprinter::new("input").text(input).finish();
+    let mut trace = vec![1];
+    trace.extend(&canonical.0[..8]);
+    Request {
+        tenant: tenant.clone(),
+        key: key.digest(tenant),
+        input: InputMark { canonical, written: canonical },
+        trace: Trace::from_bytes(&trace).unwrap(),
+    }
+}
+
+fn realm(name: &str) -> Fingerprint {
+    Fingerprinter::new("realm").text(name).finish()
 }
 
 fn key(text: &str) -> CreateKey {
     CreateKey::Idempotency(text.to_owned())
+}
+
+fn digest(tenant: &TenantId) -> Fingerprint {
+    key("k").digest(tenant)
+}
+
+async fn begin(store: &Store, tenant: &TenantId, input: &str, now: Timestamp) -> Begin {
+    store.begin_create(&request(tenant, &key("k"), input), now).await.unwrap()
 }
 
 const START: Timestamp = Timestamp::UNIX_EPOCH;
@@ -47,17 +70,29 @@ async fn a_finished_creation_gives_the_same_project_for_ever() {
     let directory = TempDir::new().unwrap();
     let store = open(&directory);
     let acme = tenant("acme");
-    assert_eq!(store.begin_create(&acme, &key("k"), input("a"), START).await.unwrap(), Begin::Go);
-    store.finish_create(&acme, &key("k"), &project("p")).await.unwrap();
-    store.abandon_create(&acme, &key("k")).await.unwrap();
-    store.finish_create(&acme, &key("k"), &project("other")).await.unwrap();
+    assert_eq!(begin(&store, &acme, "a", START).await, Begin::Go);
+    store.finish_create(&acme, digest(&acme), &project("p")).await.unwrap();
+    store.abandon_create(&acme, digest(&acme)).await.unwrap();
+    store.give_up_create(&acme, digest(&acme), START).await.unwrap();
+    store.finish_create(&acme, digest(&acme), &project("other")).await.unwrap();
     drop(store);
 
     let (store, much_later) = (open(&directory), later(START, Duration::from_secs(1 << 32)));
-    let again = store.begin_create(&acme, &key("k"), input("a"), much_later).await.unwrap();
-    assert_eq!(again, Begin::Replay(project("p")));
-    let other_input = store.begin_create(&acme, &key("k"), input("b"), much_later).await.unwrap();
-    assert_eq!(other_input, Begin::Conflict);
+    assert_eq!(begin(&store, &acme, "a", much_later).await, Begin::Replay(project("p")));
+    assert_eq!(begin(&store, &acme, "b", much_later).await, Begin::Conflict);
+}
+
+#[tokio::test]
+async fn the_input_as_an_older_version_knew_it_is_the_same_input() {
+    let directory = TempDir::new().unwrap();
+    let store = open(&directory);
+    let acme = tenant("acme");
+    begin(&store, &acme, "as written", START).await;
+    let mut canonical = request(&acme, &key("k"), "canonical");
+    assert_eq!(store.begin_create(&canonical, START).await.unwrap(), Begin::Conflict);
+    canonical.input.written = request(&acme, &key("k"), "as written").input.canonical;
+    let again = store.begin_create(&canonical, START).await.unwrap();
+    assert_eq!(again, Begin::Unsettled { since: START });
 }
 
 #[tokio::test]
@@ -66,11 +101,11 @@ async fn of_many_who_begin_at_once_one_goes() {
     let store = open(&directory);
     let begins = (0..50).map(|_| {
         let store = store.clone();
-        tokio::spawn(async move { store.begin_create(&tenant("acme"), &key("k"), input("a"), START).await })
+        tokio::spawn(async move { begin(&store, &tenant("acme"), "a", START).await })
     });
     let mut went = 0;
     for begin in begins.collect::<Vec<_>>() {
-        match begin.await.unwrap().unwrap() {
+        match begin.await.unwrap() {
             Begin::Go => went += 1,
             begin => assert_eq!(begin, Begin::Unsettled { since: START }),
         }
@@ -81,18 +116,60 @@ async fn of_many_who_begin_at_once_one_goes() {
 #[tokio::test]
 async fn a_creation_that_a_crash_interrupted_is_unsettled_until_it_is_settled() {
     let directory = TempDir::new().unwrap();
-    let acme = tenant("acme");
-    assert_eq!(open(&directory).begin_create(&acme, &key("k"), input("a"), START).await.unwrap(), Begin::Go);
+    let (acme, now) = (tenant("acme"), later(START, Duration::from_secs(60)));
+    let store = open(&directory);
+    assert_eq!(begin(&store, &acme, "a", START).await, Begin::Go);
+    assert_eq!(store.open_creates(&acme).await.unwrap(), [], "it is under way, as far as anybody knows");
+    drop(store);
 
-    let (store, now) = (open(&directory), later(START, Duration::from_secs(60)));
-    let begin = store.begin_create(&acme, &key("k"), input("a"), now).await.unwrap();
-    assert_eq!(begin, Begin::Unsettled { since: START });
-    store.unsettle_create(&acme, &key("k")).await.unwrap();
-    let begin = store.begin_create(&acme, &key("k"), input("a"), now).await.unwrap();
-    assert_eq!(begin, Begin::Unsettled { since: START });
-    store.finish_create(&acme, &key("k"), &project("p")).await.unwrap();
-    let begin = store.begin_create(&acme, &key("k"), input("a"), now).await.unwrap();
-    assert_eq!(begin, Begin::Replay(project("p")));
+    let store = open(&directory);
+    assert_eq!(store.adopt_creates(now).await.unwrap(), std::slice::from_ref(&acme));
+    let left = store.open_creates(&acme).await.unwrap();
+    assert_eq!((left[0].since, left[0].lost_at, left[0].looks), (START, now, 0));
+    assert_eq!(begin(&store, &acme, "a", now).await, Begin::Unsettled { since: START });
+    assert_eq!(begin(&store, &acme, "b", now).await, Begin::Conflict, "also while nobody knows");
+    store.count_look(&acme, digest(&acme)).await.unwrap();
+    assert_eq!(store.open_creates(&acme).await.unwrap()[0].looks, 1);
+    assert!(store.settle_create(&acme, digest(&acme), &project("p")).await.unwrap());
+    assert_eq!(begin(&store, &acme, "a", now).await, Begin::Replay(project("p")));
+    assert_eq!(store.adopt_creates(now).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_project_is_found_for_one_creation_only() {
+    let directory = TempDir::new().unwrap();
+    let store = open(&directory);
+    let acme = tenant("acme");
+    let keys = ["k", "l", "m"].map(key);
+    for key in &keys {
+        store.begin_create(&request(&acme, key, "a"), START).await.unwrap();
+        store.unsettle_create(&acme, key.digest(&acme), START).await.unwrap();
+    }
+    store.claim_project(&acme, &project("without a key"), START).await.unwrap();
+    let digests = keys.map(|it| it.digest(&acme));
+    assert!(!store.settle_create(&acme, digests[0], &project("without a key")).await.unwrap());
+    assert!(store.settle_create(&acme, digests[0], &project("p")).await.unwrap());
+    assert!(!store.settle_create(&acme, digests[1], &project("p")).await.unwrap());
+    let asked = ["p", "q", "without a key"].map(project).to_vec();
+    assert_eq!(store.claimed(&acme, asked).await.unwrap(), ["p", "without a key"].map(project));
+    store.give_up_create(&acme, digests[1], later(START, Duration::from_secs(1))).await.unwrap();
+    assert_eq!(store.create_standing(&acme, digests[1]).await.unwrap(), Standing::Open, "begun anew since");
+    store.give_up_create(&acme, digests[1], START).await.unwrap();
+    assert_eq!(store.create_standing(&acme, digests[1]).await.unwrap(), Standing::Unheard);
+}
+
+#[tokio::test]
+async fn a_preview_says_what_would_come_of_beginning_and_begins_nothing() {
+    let directory = TempDir::new().unwrap();
+    let store = open(&directory);
+    let acme = tenant("acme");
+    let asked = request(&acme, &key("k"), "a");
+    for _ in 0..2 {
+        assert_eq!(store.preview_create(&asked).await.unwrap(), Begin::Go);
+    }
+    begin(&store, &acme, "a", START).await;
+    assert_eq!(store.preview_create(&asked).await.unwrap(), Begin::Unsettled { since: START });
+    assert_eq!(store.open_creates(&acme).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -100,9 +177,9 @@ async fn an_abandoned_key_may_be_used_again_with_other_input() {
     let directory = TempDir::new().unwrap();
     let store = open(&directory);
     let acme = tenant("acme");
-    store.begin_create(&acme, &key("k"), input("a"), START).await.unwrap();
-    store.abandon_create(&acme, &key("k")).await.unwrap();
-    assert_eq!(store.begin_create(&acme, &key("k"), input("b"), START).await.unwrap(), Begin::Go);
+    begin(&store, &acme, "a", START).await;
+    store.abandon_create(&acme, digest(&acme)).await.unwrap();
+    assert_eq!(begin(&store, &acme, "b", START).await, Begin::Go);
 }
 
 #[tokio::test]
@@ -111,7 +188,7 @@ async fn keys_of_other_tenants_and_of_the_other_kind_are_other_keys() {
     let store = open(&directory);
     let external = CreateKey::ExternalId("k".to_owned());
     for (tenant, key) in [(tenant("a"), key("k")), (tenant("b"), key("k")), (tenant("a"), external)] {
-        assert_eq!(store.begin_create(&tenant, &key, input("x"), START).await.unwrap(), Begin::Go);
+        assert_eq!(store.begin_create(&request(&tenant, &key, "x"), START).await.unwrap(), Begin::Go);
     }
 }
 
@@ -159,7 +236,7 @@ async fn the_project_of_a_design_is_kept_and_costs_one_write() {
 async fn a_sealed_key_is_kept_for_its_realm_until_it_ends() {
     let directory = TempDir::new().unwrap();
     let store = open(&directory);
-    let (here, elsewhere) = (input("here"), input("elsewhere"));
+    let (here, elsewhere) = (realm("here"), realm("elsewhere"));
     let sealed = |name: &str, text: &str, seconds| SealedKey {
         tenant: tenant(name),
         sealed: text.as_bytes().to_vec(),
@@ -191,18 +268,19 @@ async fn a_wiped_tenant_leaves_nothing_and_the_texts_were_never_there() {
     let store = open(&directory);
     for name in ["acme", "other"] {
         let tenant = tenant(name);
-        store.begin_create(&tenant, &key("jane.doe@example.com"), input("a"), START).await.unwrap();
-        store.finish_create(&tenant, &key("jane.doe@example.com"), &project("p")).await.unwrap();
+        let key = key("jane.doe@example.com");
+        store.begin_create(&request(&tenant, &key, "a"), START).await.unwrap();
+        store.finish_create(&tenant, key.digest(&tenant), &project("p")).await.unwrap();
         let pair = vec![("jane-doe".to_owned(), project("p"))];
         store.remember_external_ids(&tenant, pair, Origin::Seen).await.unwrap();
         let key = SealedKey { tenant, sealed: vec![1], expires_at: later(START, Duration::from_secs(1)) };
-        store.keep_sealed_key(input("realm"), key).await.unwrap();
+        store.keep_sealed_key(realm("realm"), key).await.unwrap();
     }
     store.wipe_tenant(&tenant("acme")).await.unwrap();
     assert_eq!(store.project_by_external_id(&tenant("acme"), "jane-doe").await.unwrap(), None);
     let left = store.project_by_external_id(&tenant("other"), "jane-doe").await.unwrap();
     assert_eq!(left, Some(project("p")));
-    assert_eq!(store.sealed_keys(input("realm"), START, 10).await.unwrap().len(), 1);
+    assert_eq!(store.sealed_keys(realm("realm"), START, 10).await.unwrap().len(), 1);
 
     store.db.close().await;
     let bytes = std::fs::read(directory.path().join("heliograph.db")).unwrap();

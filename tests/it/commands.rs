@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use heliograph::sandbox::{self, Sandbox};
+use heliograph::sandbox::{self, Fault, FaultRule, Sandbox};
 use serde_json::{Value, json};
 
 use crate::world::process::{BINARY, Running, command};
@@ -102,6 +102,57 @@ async fn what_was_acknowledged_is_announced_once_though_the_process_is_killed_ag
         drop(running);
     }
     assert!(acknowledged.len() >= 60, "the last round was in peace");
+}
+
+#[tokio::test]
+async fn a_create_in_the_middle_of_which_the_process_is_killed_makes_one_project() {
+    let (sandbox, place, http) =
+        (sandbox().await, tempfile::tempdir().unwrap(), reqwest::Client::builder().build().unwrap());
+    let aurora = sandbox.handle();
+    let mut settings = gateway(&sandbox);
+    settings.insert("AUTH__API_KEYS__0__SCOPES", "read,write".to_owned());
+    let create = |base: String| {
+        let query = r#"mutation { createProject(input: { idempotencyKey: "k", name: "Maple",
+            location: { propertyAddress: "1 Main St" } }) { replayed project { projectId } } }"#;
+        let request = http.post(format!("{base}/graphql")).bearer_auth(KEY).json(&json!({ "query": query }));
+        async move { request.send().await?.json::<Value>().await }
+    };
+    // The effect takes place while the process dies.
+    let slow = FaultRule::new("POST", "/tenants/*/projects", Fault::Delay { ms: 2_000 }).times(1);
+    aurora.fail(slow).unwrap();
+    let mut serve = command(place.path(), &settings);
+    let (running, base, _) = Running::start(serve.arg("serve"), "listens on ");
+    let callers = futures_util::future::join_all((0..50).map(|_| create(base.clone())));
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let kill = async {
+        while aurora.projects(sandbox::TENANT).is_empty() {
+            assert!(Instant::now() < deadline, "nothing arrived at Aurora");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        drop(running);
+    };
+    let (answers, ()) = tokio::join!(callers, kill);
+    assert!(answers.iter().all(Result::is_err), "nobody was answered");
+
+    let mut serve = command(place.path(), &settings);
+    let (running, base, _) = Running::start(serve.arg("serve"), "listens on ");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let patient = || async {
+        loop {
+            let answer = create(base.clone()).await.unwrap();
+            if answer["data"]["createProject"]["project"].is_object() {
+                return answer["data"]["createProject"].clone();
+            }
+            assert_eq!(answer["errors"][0]["extensions"]["code"], "OUTCOME_UNKNOWN", "{answer}");
+            assert!(Instant::now() < deadline, "{answer}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let answers = futures_util::future::join_all((0..50).map(|_| patient())).await;
+    assert!(answers.iter().all(|it| it["replayed"] == true && it["project"] == answers[0]["project"]));
+    assert_eq!(aurora.calls_to("POST", "/tenants/*/projects"), 1);
+    assert_eq!(aurora.projects(sandbox::TENANT).len(), 1);
+    drop(running);
 }
 
 #[tokio::test]

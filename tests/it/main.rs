@@ -2,10 +2,13 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod caching;
 mod commands;
+mod creates;
 mod credentials;
 mod design;
 mod documents;
+mod explain;
 mod health;
 mod keys;
 mod outbound;

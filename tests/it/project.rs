@@ -192,18 +192,6 @@ async fn blanks_around_the_crms_id_make_no_second_project() {
 }
 
 #[tokio::test]
-async fn an_unknown_outcome_may_be_tried_again_only_with_a_key() {
-    let world = World::start().await;
-    for (key, retryable) in [(json!("k"), true), (json!(null), false)] {
-        world.aurora.fail(FaultRule::new(CREATES.0, CREATES.1, Fault::CutAfterEffect).times(1)).unwrap();
-        let input = json!({ "idempotencyKey": key, "location": { "propertyAddress": "1 Main St" } });
-        let answer = create(&world, input).await;
-        assert_eq!(answer.errors(), ["OUTCOME_UNKNOWN at createProject"]);
-        assert_eq!(answer.body["errors"][0]["extensions"]["retryable"], retryable);
-    }
-}
-
-#[tokio::test]
 async fn designs_that_cannot_be_read_leave_the_list_standing() {
     let world = World::start().await;
     world.project().await;
@@ -232,19 +220,6 @@ async fn a_refused_create_leaves_its_key_free() {
     let good = json!({ "idempotencyKey": "k", "location": { "propertyAddress": "1 Main St" } });
     assert!(create(&world, bad).await.sound()["createProject"]["project"].is_null());
     assert_eq!(create(&world, good).await.sound()["createProject"]["replayed"], false);
-}
-
-#[tokio::test]
-async fn a_create_whose_reply_was_lost_is_never_sent_again() {
-    let mut world = World::start().await;
-    let input = json!({ "idempotencyKey": "k", "location": { "propertyAddress": "1 Main St" } });
-    let rule = FaultRule::new(CREATES.0, CREATES.1, Fault::CutAfterEffect).times(1);
-    world.aurora.fail(rule).unwrap();
-    assert_eq!(create(&world, input.clone()).await.errors(), ["OUTCOME_UNKNOWN at createProject"]);
-    assert_eq!(create(&world, input.clone()).await.errors(), ["OUTCOME_UNKNOWN at createProject"]);
-    world.restart().await;
-    assert_eq!(create(&world, input).await.errors(), ["OUTCOME_UNKNOWN at createProject"]);
-    assert_eq!((creates(&world), world.aurora.projects(TENANT).len()), (1, 1));
 }
 
 #[tokio::test]

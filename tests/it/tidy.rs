@@ -99,6 +99,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ),
     ("clap", &["cli", "main"]),
     ("prometheus_client", &["telemetry"]),
+    ("icu_normalizer", &["domain/project"]),
     ("rust_embed", &["http/page"]),
 ];
 

@@ -133,14 +133,14 @@ impl World {
         format!("{}{path}", self.gateway.base)
     }
 
-    /// Where its operator's routes are.
-    pub(crate) fn admin_url(&self, path: &str) -> String {
-        format!("{}{path}", self.gateway.admin)
-    }
-
     /// Where Aurora is.
     pub(crate) fn aurora_url(&self) -> String {
         self.sandbox.base_url()
+    }
+
+    /// Where its operator's routes are.
+    pub(crate) fn admin_url(&self, path: &str) -> String {
+        format!("{}{path}", self.gateway.admin)
     }
 
     /// The settings it runs with.

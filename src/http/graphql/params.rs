@@ -12,7 +12,7 @@ use url::form_urlencoded;
 
 use super::tokens::{self, DEEPEST, Excess};
 use crate::{
-    graphql::{Call, Code, Failure},
+    graphql::{Call, Code, Explain, Failure},
     http::Config,
 };
 
@@ -156,7 +156,7 @@ fn assemble(
     if query.is_none() && id.is_none() {
         return Err(bad("\"query\" is missing"));
     }
-    Ok(Call { query, id, operation_name, variables, explain: false })
+    Ok(Call { query, id, operation_name, variables, explain: Explain::No })
 }
 
 /// The hash in `extensions.persistedQuery`, as Apollo's clients write it.

@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     domain::Viewer,
-    graphql::{Answer, Code, Failure},
+    graphql::{Answer, Code, Explain, Failure},
     http::{Admission, RequestId, State, auth},
     telemetry::metrics::Held,
 };
@@ -57,7 +57,7 @@ pub(super) struct Session {
     /// The handshake's own credential.
     pub(super) handshake: Option<Admission>,
     /// Whether operations shall say what they cost.
-    pub(super) explain: bool,
+    pub(super) explain: Explain,
 }
 
 /// What the reading loop tells the writing loop.

@@ -35,6 +35,16 @@ impl Answer {
     pub(crate) fn calls(&self) -> u64 {
         self.body["extensions"]["upstream"]["calls"].as_u64().unwrap()
     }
+
+    /// Reads that memory answered.
+    pub(crate) fn cache_hits(&self) -> u64 {
+        self.body["extensions"]["upstream"]["cacheHits"].as_u64().unwrap()
+    }
+
+    /// Reads that another caller's call answered.
+    pub(crate) fn coalesced(&self) -> u64 {
+        self.body["extensions"]["upstream"]["coalesced"].as_u64().unwrap()
+    }
 }
 
 impl Index<&str> for Answer {

@@ -41,24 +41,36 @@ impl Subscriber {
 
     /// Connects and presents the key.
     pub(crate) async fn knock(url: &str, key: &str) -> Self {
+        Self::knock_with(url, key, &[]).await
+    }
+
+    /// Connects with further headers and presents the key.
+    pub(crate) async fn knock_with(url: &str, key: &str, headers: &[(&'static str, &str)]) -> Self {
+        let mut this = Self::dial(url, headers).await.expect("a handshake");
         let credential = json!({ "Authorization": format!("Bearer {key}") });
-        Self::say_first(url, json!({ "type": "connection_init", "payload": credential })).await
+        this.send(json!({ "type": "connection_init", "payload": credential })).await;
+        this
     }
 
     /// Connects and says this first.
     pub(crate) async fn say_first(url: &str, message: Value) -> Self {
-        let mut this = Self::try_connect(url, None).await.expect("a handshake");
+        let mut this = Self::dial(url, &[]).await.expect("a handshake");
         this.send(message).await;
         this
     }
 
     /// Connects as a page of that origin does, if it may; else the status with which the handshake was refused.
-    pub(crate) async fn try_connect(url: &str, origin: Option<&str>) -> Result<Self, u16> {
+    pub(crate) async fn try_connect(url: &str, origin: &str) -> Result<Self, u16> {
+        Self::dial(url, &[("origin", origin)]).await
+    }
+
+    /// Connects with further headers, and says nothing yet.
+    async fn dial(url: &str, headers: &[(&'static str, &str)]) -> Result<Self, u16> {
         let mut request = url.replacen("http", "ws", 1).into_client_request().unwrap();
-        let headers = request.headers_mut();
-        headers.insert("sec-websocket-protocol", HeaderValue::from_static("graphql-transport-ws"));
-        if let Some(origin) = origin {
-            headers.insert("origin", HeaderValue::from_str(origin).unwrap());
+        let protocol = HeaderValue::from_static("graphql-transport-ws");
+        request.headers_mut().insert("sec-websocket-protocol", protocol);
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, HeaderValue::from_str(value).unwrap());
         }
         match tokio_tungstenite::connect_async(request).await {
             Ok((socket, _)) => Ok(Self(socket)),
