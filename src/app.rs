@@ -30,7 +30,7 @@ use crate::{
     catalog::Catalog,
     clock::Clock,
     config::Config,
-    graphql::{self, Doorway, Parts},
+    graphql::{self, Doorway, Parts, Told},
     http::{self, Admin, Credentials, Server, Site, page},
     intake::Intake,
     journal::{Cursors, Journal, SqliteJournal},
@@ -56,6 +56,7 @@ pub struct App {
     admin_router: axum::Router,
     credentials: Credentials,
     relay: Relay,
+    feed: Feed,
     catalog: Catalog,
     journal: Arc<dyn Journal>,
     db: Db,
@@ -93,17 +94,21 @@ impl App {
         let intake = Intake::new(settings::intake(config), Arc::clone(&journal), clock.clone(), grant);
         let relay = Relay::new(Arc::clone(&journal), catalog.clone(), clock.clone(), grants);
         let creates = catalog.clone();
+        let feed = Feed::new(Arc::clone(&journal), config.limits.subscribers_per_tenant);
+        let told = Arc::<Told>::default();
         let parts = Parts {
             catalog,
             journal: Arc::clone(&journal),
-            feed: Feed::new(Arc::clone(&journal), config.limits.subscribers_per_tenant),
+            feed: feed.clone(),
+            backlog: config.limits.subscriber_backlog,
+            told: Arc::clone(&told),
             cursors,
             tenants: settings::tenants(config),
             links: settings::links(config),
             page_size: u32::try_from(config.limits.page_size)?,
         };
 
-        let counts = counts::sources(aurora, parts.catalog.clone(), intake.grants_dropped());
+        let counts = counts::sources(aurora, parts.catalog.clone(), intake.grants_dropped(), told);
         let metrics = Arc::new(Metrics::over(counts));
         let sockets = CancellationToken::new();
         let draining = Arc::new(AtomicBool::new(false));
@@ -139,6 +144,7 @@ impl App {
             admin_router,
             credentials,
             relay,
+            feed,
             catalog: creates,
             journal,
             db,
@@ -183,6 +189,7 @@ impl App {
             (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
         let mut parts = JoinSet::new();
         parts.spawn(self.relay.run(work_ends.clone()));
+        parts.spawn(self.feed.run(work_ends.clone()));
         parts.spawn(self.credentials.keep(work_ends.clone()));
         let (journal, clock, retention) = (self.journal, self.clock, self.retention);
         let once = move || prune(Arc::clone(&journal), clock.clone(), retention);

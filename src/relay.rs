@@ -7,13 +7,15 @@
 
 mod board;
 mod feed;
+mod hub;
 mod lane;
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use board::{Board, Turn};
-pub use feed::{Feed, Full};
+pub use feed::{Feed, Full, Seat};
 use futures_util::FutureExt;
+pub use hub::{Interest, Listener, Registration};
 use lane::{LaneKey, Rereader};
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;

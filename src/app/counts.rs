@@ -8,11 +8,20 @@ use std::sync::{
 use crate::{
     aurora::{Aurora, Ending},
     catalog::{Catalog, Look},
+    graphql::Told,
     telemetry::metrics::{Lookup, Sources, UpstreamOutcome},
 };
 
-pub(super) fn sources(aurora: Aurora, catalog: Catalog, grants_dropped: Arc<AtomicU64>) -> Sources {
+pub(super) fn sources(
+    aurora: Aurora,
+    catalog: Catalog,
+    grants_dropped: Arc<AtomicU64>,
+    told: Arc<Told>,
+) -> Sources {
+    let executions = Arc::clone(&told);
     Sources {
+        event_executions: Box::new(move || executions.executions.load(Ordering::Relaxed)),
+        event_answers: Box::new(move || told.answers.load(Ordering::Relaxed)),
         upstream_calls: Box::new(move |outcome| {
             aurora.calls_ended(match outcome {
                 UpstreamOutcome::Ok => Ending::Ok,

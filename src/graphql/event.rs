@@ -5,7 +5,7 @@ pub mod kind;
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object, Subscription};
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, stream};
 use kind::Announced;
 pub use kind::{
     AgreementStatusChangedEvent, DesignCompletedEvent, Event, EventParameter, EventType, OtherEvent,
@@ -16,12 +16,13 @@ use super::{
     connection::{self, PageInfo},
     context::{Reach, not_found},
     error::{self, Code, Failure},
-    place::Place,
+    place::{Awaited, Place, Reached},
     scalar::Cursor,
 };
 use crate::{
     domain::{self, DesignId, EventKind, ProjectId, Seq, TenantId},
     journal::{self, Filter},
+    relay::Interest,
 };
 
 /// The root fields of this noun.
@@ -111,6 +112,7 @@ impl EventSubscription {
     }
 }
 
+/// Asked, it says what it waits for and gives nothing; told, it gives what it is told of.
 fn follow(
     ctx: &Context<'_>,
     tenant: TenantId,
@@ -119,17 +121,26 @@ fn follow(
 ) -> Result<impl Stream<Item = async_graphql::Result<Announced>> + use<>, Failure> {
     let parts = ctx.asked().parts_arc();
     let place = Arc::clone(ctx.data_unchecked::<Arc<Place>>());
-    let after = match (place.after(), after) {
-        (Some(seen), _) => Some(open(ctx, &tenant, seen, "Last-Event-ID")?),
-        (None, Some(Cursor(argument))) => Some(open(ctx, &tenant, &argument, "after")?),
-        (None, None) => None,
+    let told = match place.told() {
+        Some(told) => told,
+        None => {
+            let after = match (place.after(), after) {
+                (Some(seen), _) => Some(open(ctx, &tenant, seen, "Last-Event-ID")?),
+                (None, Some(Cursor(argument))) => Some(open(ctx, &tenant, &argument, "after")?),
+                (None, None) => None,
+            };
+            let seat = parts.feed.seat(&tenant);
+            let seat = seat.map_err(|full| Failure::new(Code::RateLimited, full.to_string()))?;
+            let interest = Interest { tenant: tenant.clone(), filter };
+            place.wait(Awaited { interest, after, seat });
+            Vec::new()
+        }
     };
-    let events = parts.feed.follow(tenant.clone(), filter, after);
-    let events = events.map_err(|full| Failure::new(Code::RateLimited, full.to_string()))?;
-    Ok(events.map(move |event| match event {
+    Ok(stream::iter(told).map(move |item| match item {
         Ok(event) => {
+            let seq = Some(event.seq);
             let announced = Announced::new(&parts.cursors, event);
-            place.reach(&announced.cursor);
+            place.reach(Reached { seq, cursor: announced.cursor.clone() });
             Ok(announced)
         }
         Err(error) => Err(error::journal(&parts.cursors, &tenant, &error).into()),

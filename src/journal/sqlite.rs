@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     clock::{self, Clock},
-    domain::{Delivery, Seq, TenantId},
+    domain::{Delivery, Event, Seq, TenantId},
     sqlite::{self, Db},
 };
 
@@ -139,6 +139,10 @@ impl Journal for SqliteJournal {
         let (tenant, filter) = (tenant.clone(), filter.clone());
         let found = self.db.read(move |connection| read::events(connection, &tenant, &filter, after, limit));
         found.await?.map_err(|oldest| Error::Expired { oldest })
+    }
+
+    fn recent(&self, after: Seq) -> Option<Vec<Arc<Event>>> {
+        self.live.ring().since(after)
     }
 
     fn heads(&self) -> watch::Receiver<Heads> {

@@ -16,7 +16,7 @@ use prometheus_client::{
 };
 
 pub use label::{ABORTED, By, DeliveryAnswer, Label, Lookup, Outcome, StatusClass, UpstreamOutcome};
-pub use told::{Source, Sources};
+pub use told::{Count, Source, Sources};
 
 /// Every metric, as it stands on the metrics page.
 pub const NAMES: &[&str] = &[
@@ -31,6 +31,8 @@ pub const NAMES: &[&str] = &[
     "heliograph_upstream_calls_total",
     "heliograph_cache_lookups_total",
     "heliograph_session_tokens_dropped_total",
+    "heliograph_event_executions_total",
+    "heliograph_event_answers_total",
 ];
 
 /// Seconds: from a cached read up to the longest that a request may wait for Aurora.

@@ -12,23 +12,19 @@ use tokio::{
     time::{self, Instant, Sleep},
 };
 
-use super::{counter, outcome};
+use super::counter;
 use crate::{
     domain::Viewer,
-    graphql::{Answer, Kind, Operation},
+    graphql::{Answer, Frame, Kind, Operation, Reply},
     http::{RequestId, State},
     telemetry::metrics::{Held, Outcome},
 };
 
 /// What comes of an operation, piece by piece.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it is an answer nearly always, and gone at the next turn of a loop"
-)]
 pub(in crate::http) enum Said {
-    /// One answer.
-    Answer(Answer),
+    /// One answer, which others may have got too.
+    Answer(Arc<Frame>),
     /// Nothing, for so long that the reader may wonder.
     Silence,
     /// The last of it.
@@ -61,9 +57,9 @@ pub(in crate::http) struct Span {
 pub(in crate::http) struct Stream {
     state: Arc<State>,
     kind: Kind,
-    answers: BoxStream<'static, Answer>,
+    answers: BoxStream<'static, Reply>,
     /// What was there at the first look, if anything was.
-    first: Option<Option<Answer>>,
+    first: Option<Option<Reply>>,
     timers: Option<Timers>,
     /// How the last answer counts.
     last: Option<Outcome>,
@@ -114,12 +110,20 @@ impl Stream {
             },
         };
         let Some(answer) = answer else { return Said::End(End::Completed) };
-        self.last = Some(outcome(&answer));
-        if answer.executed { Said::Answer(answer) } else { Said::End(End::Refused(answer.into())) }
+        match answer {
+            Ok(frame) => {
+                self.last = Some(if frame.failed() { Outcome::Errors } else { Outcome::Ok });
+                Said::Answer(frame)
+            }
+            Err(refused) => {
+                self.last = Some(Outcome::Refused);
+                Said::End(End::Refused(refused))
+            }
+        }
     }
 }
 
-async fn next(first: &mut Option<Option<Answer>>, rest: &mut BoxStream<'static, Answer>) -> Option<Answer> {
+async fn next(first: &mut Option<Option<Reply>>, rest: &mut BoxStream<'static, Reply>) -> Option<Reply> {
     match first.take() {
         Some(answer) => answer,
         None => rest.next().await,

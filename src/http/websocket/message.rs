@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    graphql::{Answer, Call},
+    graphql::{Answer, Call, Frame},
     http::graphql::params,
 };
 
@@ -110,8 +110,8 @@ pub(super) fn pong(payload: Option<&RawValue>) -> String {
 }
 
 /// One answer of an operation.
-pub(super) fn next(dialect: Dialect, id: &str, answer: &Answer) -> String {
-    let payload = String::from_utf8(answer.to_json()).unwrap_or_default();
+pub(super) fn next(dialect: Dialect, id: &str, answer: &Frame) -> String {
+    let payload = answer.json();
     let kind = match dialect {
         Dialect::Current => "next",
         Dialect::Old => "data",

@@ -17,8 +17,15 @@ pub struct Sources {
     /// Looks into the cache by what they gave.
     pub cache_lookups: Source<Lookup>,
     /// Session tokens that came with a delivery and that nobody took in time.
-    pub session_tokens_dropped: Box<dyn Fn() -> u64 + Send + Sync>,
+    pub session_tokens_dropped: Count,
+    /// Events executed for subscribers, once for all who share an operation.
+    pub event_executions: Count,
+    /// Answers with events, handed to subscribers.
+    pub event_answers: Count,
 }
+
+/// Tells how many there were.
+pub type Count = Box<dyn Fn() -> u64 + Send + Sync>;
 
 /// Tells how many there were of each.
 pub type Source<L> = Box<dyn Fn(L) -> u64 + Send + Sync>;
@@ -31,6 +38,8 @@ impl Sources {
             upstream_calls: Box::new(|_| 0),
             cache_lookups: Box::new(|_| 0),
             session_tokens_dropped: Box::new(|| 0),
+            event_executions: Box::new(|| 0),
+            event_answers: Box::new(|| 0),
         }
     }
 }
@@ -47,15 +56,18 @@ impl Collector for Sources {
         by(&mut encoder, calls, &self.upstream_calls)?;
         let lookups = ("cache_lookups", "Looks into the cache by what they gave");
         by(&mut encoder, lookups, &self.cache_lookups)?;
-        let counter = ConstCounter::new((self.session_tokens_dropped)());
-        let help = "Session tokens that nobody took in time";
-        counter.encode(encoder.encode_descriptor(
-            "session_tokens_dropped",
-            help,
-            None,
-            counter.metric_type(),
-        )?)
+        let dropped = ("session_tokens_dropped", "Session tokens that nobody took in time");
+        one(&mut encoder, dropped, &self.session_tokens_dropped)?;
+        let executions = ("event_executions", "Events executed for all who subscribe alike");
+        one(&mut encoder, executions, &self.event_executions)?;
+        let answers = ("event_answers", "Answers with events, handed to subscribers");
+        one(&mut encoder, answers, &self.event_answers)
     }
+}
+
+fn one(encoder: &mut DescriptorEncoder<'_>, (name, help): (&str, &str), source: &Count) -> fmt::Result {
+    let counter = ConstCounter::new(source());
+    counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)
 }
 
 fn by<L: Label>(
