@@ -41,8 +41,9 @@ schema: ## Rewrite schema.graphql from the code
 	mv schema.graphql.new schema.graphql
 
 .PHONY: bench
-bench: ## Measure a cached summary against a plain handler with the same bytes
+bench: ## Measure a cached summary and an event for 10,000 subscribers against the least that they can cost
 	cargo bench --locked --bench cached_summary
+	cargo bench --locked --bench fanout
 
 .PHONY: lint
 lint: ## Check formats, types and lints; run no test

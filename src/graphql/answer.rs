@@ -73,7 +73,7 @@ const UNWRITABLE: &str = r#"{"errors":[{"message":"the answer could not be writt
 #[derive(Debug)]
 pub struct Frame {
     json: String,
-    cursor: Option<String>,
+    cursor: Option<Arc<str>>,
     seq: Option<Seq>,
     failed: bool,
 }
@@ -83,7 +83,7 @@ impl Frame {
     #[must_use]
     pub fn of(answer: &Answer, reached: Option<Reached>) -> Self {
         let json = String::from_utf8(answer.to_json()).unwrap_or_else(|_| UNWRITABLE.to_owned());
-        let (seq, cursor) = reached.map_or((None, None), |it| (it.seq, Some(it.cursor)));
+        let (seq, cursor) = reached.map_or((None, None), |it| (it.seq, Some(it.cursor.into())));
         Self { json, cursor, seq, failed: !answer.response.errors.is_empty() }
     }
 
@@ -95,8 +95,8 @@ impl Frame {
 
     /// Of an event, its cursor, whether or not the document asks for it.
     #[must_use]
-    pub fn cursor(&self) -> Option<&str> {
-        self.cursor.as_deref()
+    pub fn cursor(&self) -> Option<&Arc<str>> {
+        self.cursor.as_ref()
     }
 
     /// Of an event of the journal, its place.

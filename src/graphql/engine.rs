@@ -138,7 +138,8 @@ where
     #[must_use]
     pub fn with_parts(self, parts: Arc<Parts>) -> Self {
         let teller = Teller { schema: self.schema.clone(), parts: Arc::clone(&parts) };
-        let fanout = Fanout::new(&parts, Box::new(teller));
+        let (feed, told) = (parts.feed.clone(), Arc::clone(&parts.told));
+        let fanout = Fanout::new(feed, parts.backlog, told, Box::new(teller));
         Self { parts: Some(parts), fanout: Some(fanout), ..self }
     }
 

@@ -23,11 +23,7 @@ use self::{
     key::Key,
 };
 pub(super) use self::{key::Shared, subscription::Subscription};
-use super::{
-    answer::Reply,
-    context::{Parts, Told},
-    place::Item,
-};
+use super::{answer::Reply, context::Told, place::Item};
 use crate::relay::{Feed, Interest};
 
 /// Executes a subscription for what happened.
@@ -47,14 +43,8 @@ pub(super) struct Fanout {
 
 impl Fanout {
     /// Nobody subscribes yet.
-    pub(super) fn new(parts: &Parts, teller: Box<dyn Tell>) -> Arc<Self> {
-        Arc::new(Self {
-            feed: parts.feed.clone(),
-            teller,
-            backlog: parts.backlog,
-            told: Arc::clone(&parts.told),
-            groups: Mutex::default(),
-        })
+    pub(super) fn new(feed: Feed, backlog: usize, told: Arc<Told>, teller: Box<dyn Tell>) -> Arc<Self> {
+        Arc::new(Self { feed, teller, backlog, told, groups: Mutex::default() })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, Arc<Group>>> {
@@ -85,3 +75,6 @@ impl Fanout {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

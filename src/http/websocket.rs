@@ -8,7 +8,6 @@
 pub mod close;
 mod driver;
 mod message;
-mod operation;
 mod protocol;
 mod turns;
 
@@ -31,16 +30,16 @@ use super::{
     server::Seat,
 };
 
-/// Bytes of the buffer that a socket reads into. It is cleared on every read, so a large one costs time, and every
-/// open socket has one, so it costs memory too.
-const READ_BUFFER: usize = 4096;
+/// Bytes of the buffer that a socket reads into. It is cleared on every look, so a large one costs time, and every
+/// open socket has one, so it costs memory too. A usual `subscribe` fits; a longer message takes several reads.
+const READ_BUFFER: usize = 1024;
 
 /// What one WebSocket may cost.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Operations that run at once. More are refused one by one, with `RATE_LIMITED`.
     pub operations: usize,
-    /// Answers of one operation that wait for their turn. An operation with more waits itself.
+    /// Answers of a stream over HTTP that wait for their reader. An operation with more waits itself.
     pub backlog: usize,
     /// How long a caller may take to show its credential.
     pub init_timeout: Duration,
@@ -59,7 +58,7 @@ impl Default for Limits {
             backlog: 16,
             init_timeout: Duration::from_secs(10),
             ping_every: Duration::from_secs(20),
-            write_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(8),
             life: Duration::from_secs(12 * 60 * 60),
         }
     }

@@ -41,14 +41,20 @@ pub(super) struct Key {
 impl Shared {
     /// Whatever others may have in common with this operation of a viewer.
     pub(in crate::graphql) fn of(operation: &Operation, viewer: &Viewer) -> Self {
-        Self {
-            prepared: Arc::clone(&operation.prepared),
-            operation: operation.name.clone(),
-            spelling: spelling(&operation.document, &operation.variables),
-            document: Arc::clone(&operation.document),
-            variables: operation.variables.clone(),
-            viewer: Viewer::new("", viewer.tenants().clone(), viewer.scopes().to_vec()),
-        }
+        let Operation { prepared, name, document, variables, .. } = operation;
+        Self::over(Arc::clone(prepared), name.clone(), Arc::clone(document), variables.clone(), viewer)
+    }
+
+    pub(super) fn over(
+        prepared: Arc<Prepared>,
+        operation: Option<Name>,
+        document: Arc<ExecutableDocument>,
+        variables: Variables,
+        viewer: &Viewer,
+    ) -> Self {
+        let spelling = spelling(&document, &variables);
+        let viewer = Viewer::new("", viewer.tenants().clone(), viewer.scopes().to_vec());
+        Self { prepared, operation, spelling, document, variables, viewer }
     }
 
     fn parts(&self) -> (*const Prepared, Option<&Name>, &str, &Tenants, &[Scope]) {

@@ -26,7 +26,7 @@ impl Framing for Events {
     }
 
     fn answer(answer: &Frame) -> Bytes {
-        next(answer.cursor(), answer.json().as_bytes()).into()
+        next(answer.cursor().map(|it| &**it), answer.json().as_bytes()).into()
     }
 
     fn end(end: &End) -> Option<Bytes> {

@@ -5,6 +5,7 @@
 //! Not here: what the protocol allows, which [`Machine`] decides.
 
 use std::{
+    panic::{self, AssertUnwindSafe},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
@@ -20,20 +21,24 @@ use tokio::{
     sync::mpsc,
     time::{self, Instant},
 };
-use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     Limits,
     close::Close,
     message::{self, Dialect},
-    operation,
     protocol::{Action, Machine, Name, Serial},
-    turns::{Piece, Running, Turns},
+    turns::{Running, Turns},
 };
 use crate::{
     domain::Viewer,
-    graphql::{Answer, Code, Failure},
-    http::{Admission, RequestId, State, auth},
+    graphql::{Answer, Call, Code, Failure},
+    http::{
+        Admission, RequestId, State, auth,
+        graphql::{
+            prepare,
+            stream::{self, End, Said},
+        },
+    },
     telemetry::metrics::Held,
 };
 
@@ -64,7 +69,7 @@ pub(super) struct Session {
 enum Out {
     Text(String),
     Ping,
-    Begin(Running),
+    Begin(Box<Running>),
     Forget(Serial),
 }
 
@@ -78,6 +83,7 @@ where
     let _open = Held::raise(&metrics.sockets_open);
     let ends = OnceLock::new();
     let mut reader = Reader::new(&session, &ends);
+    let mut turns = Turns::default();
     let close = {
         let (mut sink, mut stream) = (&mut socket).split();
         let (out, orders) = mpsc::channel(REPLIES);
@@ -85,10 +91,15 @@ where
         // Unbiased on purpose: a subscription that never pauses would else keep its own `complete` from being read.
         select! {
             () = session.state.shutdown.cancelled() => Close::RESTARTING,
-            close = write(&mut sink, orders, &machine, &session, &ends) => close,
+            close = write(&mut sink, orders, &mut turns, &machine, &session, &ends) => close,
             close = reader.read(&mut stream, out, &machine) => close,
         }
     };
+    let close = match turns.cursor() {
+        Some(cursor) => close.after(cursor),
+        None => close,
+    };
+    drop(turns);
     metrics.socket_closed(close.code);
     tracing::info!(
         target: "heliograph::socket",
@@ -220,7 +231,10 @@ impl<'a> Reader<'a> {
             Action::Stop(serial) => tell(out, Out::Forget(serial)).await,
             Action::Close(close) => Err(close),
             Action::Start(name, call) => match &self.viewer {
-                Some(viewer) => tell(out, Out::Begin(self.begin(name, call, viewer.clone()))).await,
+                Some(viewer) => {
+                    let begun = self.begin(name, call, viewer.clone(), machine).await;
+                    tell(out, begun).await
+                }
                 None => Err(Close::UNAUTHORIZED),
             },
         }
@@ -237,13 +251,25 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn begin(&self, name: Name, mut call: crate::graphql::Call, viewer: Viewer) -> Running {
+    /// Begins an operation: when this returns, one that listens misses nothing.
+    async fn begin(&self, name: Name, mut call: Call, viewer: Viewer, machine: &Mutex<Machine>) -> Out {
         call.explain = self.session.explain;
-        let (say, said) = mpsc::channel(self.limits.backlog);
-        let (state, request_id) = (Arc::clone(&self.session.state), self.session.id.clone());
-        let (id, dialect) = (Arc::clone(&name.id), self.session.dialect);
-        let task = tokio::spawn(operation::run(state, request_id, viewer, id, dialect, call, say));
-        Running { name, said, _task: AbortOnDropHandle::new(task) }
+        let (state, id) = (&self.session.state, &self.session.id);
+        let prepared = panic::catch_unwind(AssertUnwindSafe(|| prepare(state, call, &viewer)));
+        let prepared = prepared.unwrap_or_else(|_broke_off| {
+            let failure = Failure::new(Code::Internal, "something went wrong in the gateway");
+            Err(failure.detail("requestId", id.as_str()).into())
+        });
+        match prepared {
+            Ok(operation) => {
+                let stream = stream::Stream::begin(state, id, viewer, operation, None).await;
+                Out::Begin(Running::new(name, stream).into())
+            }
+            Err(refused) => {
+                lock(machine).finish(&name);
+                Out::Text(message::error(self.session.dialect, &name.id, &Answer::refused(refused)))
+            }
+        }
     }
 }
 
@@ -256,6 +282,7 @@ async fn tell(out: &mpsc::Sender<Out>, what: Out) -> Result<(), Close> {
 async fn write<S>(
     sink: &mut S,
     mut orders: mpsc::Receiver<Out>,
+    turns: &mut Turns,
     machine: &Mutex<Machine>,
     session: &Session,
     ends: &OnceLock<Instant>,
@@ -264,21 +291,20 @@ where
     S: Sink<Message, Error = Error> + Unpin,
 {
     let write_timeout = session.state.config.socket.write_timeout;
-    let mut turns = Turns::default();
     loop {
         let message = select! {
             biased;
             order = orders.recv() => match order {
                 Some(Out::Text(text)) => Message::Text(text.into()),
                 Some(Out::Ping) => Message::Ping(Bytes::new()),
-                Some(Out::Begin(running)) => { turns.push(running); continue }
+                Some(Out::Begin(running)) => { turns.push(*running); continue }
                 Some(Out::Forget(serial)) => { turns.remove(serial); continue }
                 None => return Close::LEFT,
             },
-            (name, piece) = turns.next() => match ends.get() {
+            (name, said) = turns.next() => match ends.get() {
                 // Checked here too: an operation that never pauses would be heard until the reading loop has its turn.
                 Some(ends) if *ends <= Instant::now() => return Close::CREDENTIAL_EXPIRED,
-                _ => match wanted(session.dialect, &name, piece, machine) {
+                _ => match wanted(session.dialect, &name, &said, machine) {
                     Some(text) => Message::Text(text.into()),
                     None => continue,
                 },
@@ -292,16 +318,22 @@ where
     }
 }
 
-/// What is to be written of a piece. An id is free again before the client reads that its operation ended.
-fn wanted(dialect: Dialect, name: &Name, piece: Option<Piece>, machine: &Mutex<Machine>) -> Option<String> {
-    let mut machine = lock(machine);
-    match piece {
-        Some(Piece::Answer(text)) => machine.is_running(name).then_some(text),
-        Some(Piece::End(text)) => machine.finish(name).then_some(text),
-        None => machine.finish(name).then(|| {
-            let failure = Failure::new(Code::Internal, "the operation ended without an answer");
-            message::error(dialect, &name.id, &Answer::refused(failure))
-        }),
+/// What is to be written of what was said. An id is free again before the client reads that its operation ended.
+fn wanted(dialect: Dialect, name: &Name, said: &Said, machine: &Mutex<Machine>) -> Option<String> {
+    match said {
+        Said::Answer(frame) => {
+            let wanted = lock(machine).is_running(name);
+            wanted.then(|| message::next(dialect, &name.id, frame))
+        }
+        Said::End(end) => {
+            let wanted = lock(machine).finish(name);
+            wanted.then(|| match end {
+                End::Refused(answer) => message::error(dialect, &name.id, answer),
+                End::Completed | End::Expired | End::Restarting => message::complete(&name.id),
+            })
+        }
+        // The socket gives signs of life by itself.
+        Said::Silence => None,
     }
 }
 
