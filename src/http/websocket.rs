@@ -1,11 +1,12 @@
 //! GraphQL over WebSocket: the subprotocol `graphql-transport-ws`, and its predecessor `graphql-ws` for old clients.
 //!
-//! [`protocol`] decides, [`driver`] acts, [`message`] knows the words, [`turns`] lets operations speak in turn, and
-//! [`close`] is the list of codes. Invariants: no operation runs before the caller showed a credential; whatever a
+//! [`protocol`] decides, [`driver`] acts, [`message`] knows the words, [`desk`] is between reading and writing, where
+//! [`turns`] lets operations speak in turn, and [`close`] is the list of codes. Invariants: no operation runs before the caller showed a credential; whatever a
 //! socket does, it costs no more than its [`Limits`]; a slow reader loses its own socket and nothing else.
 //! Not here: what an operation answers.
 
 pub mod close;
+mod desk;
 mod driver;
 mod message;
 mod protocol;
@@ -32,7 +33,7 @@ use super::{
 
 /// Bytes of the buffer that a socket reads into. It is cleared on every look, so a large one costs time, and every
 /// open socket has one, so it costs memory too. A usual `subscribe` fits; a longer message takes several reads.
-const READ_BUFFER: usize = 1024;
+const READ_BUFFER: usize = 512;
 
 /// What one WebSocket may cost.
 #[derive(Debug, Clone)]

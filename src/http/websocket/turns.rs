@@ -52,11 +52,7 @@ impl Turns {
     }
 
     /// What is said next and by whom. Whoever has said its last word is gone by then, with all that it held.
-    pub(super) async fn next(&mut self) -> (Name, Said) {
-        std::future::poll_fn(|context| self.poll(context)).await
-    }
-
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<(Name, Said)> {
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<(Name, Said)> {
         for _ in 0..self.0.len() {
             let Some(mut running) = self.0.pop_front() else { break };
             let said = running.stream.poll_next(context);
