@@ -202,12 +202,14 @@ impl Bench {
             "opened, admitted and subscribed in {opened:?}; meanwhile 99 of 100 queries within {slowest:?}"
         );
         let mut took = Vec::new();
+        let cpu = self.cpu();
         for _ in 0..self.rounds {
             tally.expect(self.subscribers);
             let begun = Instant::now();
             self.complete();
             took.push(tally.took(begun).await);
         }
+        println!("gateway: {:?} of CPU for each event", self.each(cpu));
         // Afterwards, with whatever an event leaves behind.
         let each = self.memory().saturating_sub(before) / self.subscribers as u64;
         drop(readers);
@@ -252,6 +254,7 @@ impl Bench {
             readers.push(Reader::of(stream, frame.len(), &tally));
         }
         let (mut took, mut written) = (Vec::new(), Vec::new());
+        let cpu = self.cpu();
         for _ in 0..self.rounds {
             tally.expect(self.subscribers);
             let begun = Instant::now();
@@ -261,6 +264,7 @@ impl Bench {
             self.orders.read_exact(&mut nanos).unwrap();
             written.push(Duration::from_nanos(u64::from_be_bytes(nanos[..8].try_into().unwrap())));
         }
+        println!("bare writes: {:?} of CPU for each event", self.each(cpu));
         drop(readers);
         self.order(&[bare::CLOSE]);
         (took, written)
@@ -295,6 +299,20 @@ impl Bench {
         while files() > 200 {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// What the other process has had of the processors: another measure than time, where others want them too.
+    fn cpu(&self) -> Duration {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.server.id())).unwrap();
+        let nanos = tasks.filter_map(|task| {
+            let text = fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+            text.split(' ').next()?.parse().ok()
+        });
+        Duration::from_nanos(nanos.sum())
+    }
+
+    fn each(&self, since: Duration) -> Duration {
+        self.cpu().saturating_sub(since) / u32::try_from(self.rounds).unwrap()
     }
 
     /// Bytes of the gateway's process that are in memory.

@@ -11,7 +11,7 @@ use std::{
 };
 
 use futures_util::{
-    StreamExt,
+    FutureExt, StreamExt,
     stream::{self, BoxStream},
 };
 
@@ -133,8 +133,16 @@ impl Group {
         self.fanout.teller.tell(&self.shared, items)
     }
 
-    /// Tells until there is nothing more to tell.
-    async fn work(self: Arc<Self>) {
+    /// Tells until there is nothing more to tell. What breaks off is told to each member by itself, for it names the
+    /// request of each.
+    async fn run(self: Arc<Self>) {
+        while AssertUnwindSafe(self.work()).catch_unwind().await.is_err() {
+            let through = self.lock().through;
+            self.lose(through);
+        }
+    }
+
+    async fn work(&self) {
         while let Some((after, through)) = self.stretch() {
             match self.fanout.feed.read(&self.interest, after, through).await {
                 Ok(stretch) => {
@@ -161,12 +169,11 @@ impl Group {
     /// Executes events and hands out what comes of it.
     async fn share(&self, events: Vec<Arc<Event>>) {
         let Some(last) = events.last().map(|it| it.seq) else { return };
-        let replies = self.tell(events.iter().cloned().map(Ok).collect());
-        let mut replies = AssertUnwindSafe(replies).catch_unwind();
+        let mut replies = self.tell(events.iter().cloned().map(Ok).collect());
         for event in events {
             match replies.next().await {
-                Some(Ok(Ok(frame))) if frame.seq() == Some(event.seq) => self.hand_out(&frame, event.seq),
-                // Refused or broken off. Why is told to each by itself, for it names the request of each.
+                Some(Ok(frame)) if frame.seq() == Some(event.seq) => self.hand_out(&frame, event.seq),
+                // Refused: each is told so by itself.
                 _ => return self.lose(last),
             }
             // Whoever was woken has its turn now, and the next answer finds room.
@@ -203,7 +210,7 @@ impl Listener for Group {
         state.busy = true;
         state.at = state.at.max(from);
         drop(state);
-        tokio::spawn(self.work());
+        tokio::spawn(self.run());
     }
 }
 
