@@ -306,7 +306,7 @@ impl Bench {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.server.id())).unwrap();
         let nanos = tasks.filter_map(|task| {
             let text = fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
-            text.split(' ').next()?.parse().ok()
+            text.split(' ').next()?.parse::<u64>().ok()
         });
         Duration::from_nanos(nanos.sum())
     }
