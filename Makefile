@@ -43,7 +43,7 @@ schema: ## Rewrite schema.graphql from the code
 .PHONY: bench
 bench: ## Measure a cached summary and an event for 10,000 subscribers against the least that they can cost
 	cargo bench --locked --bench cached_summary
-	cargo bench --locked --bench fanout
+	ulimit -n $$(ulimit -Hn) && cargo bench --locked --bench fanout
 
 .PHONY: lint
 lint: ## Check formats, types and lints; run no test
