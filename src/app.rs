@@ -30,7 +30,7 @@ use crate::{
     catalog::Catalog,
     clock::Clock,
     config::Config,
-    graphql::{self, Doorway, Parts, Told},
+    graphql::{self, Doorway, Parts},
     http::{self, Admin, Credentials, Server, Site, page},
     intake::Intake,
     journal::{Cursors, Journal, SqliteJournal},
@@ -93,22 +93,20 @@ impl App {
         let (grant, grants) = mpsc::channel(GRANTS);
         let intake = Intake::new(settings::intake(config), Arc::clone(&journal), clock.clone(), grant);
         let relay = Relay::new(Arc::clone(&journal), catalog.clone(), clock.clone(), grants);
-        let creates = catalog.clone();
-        let feed = Feed::new(Arc::clone(&journal), config.limits.subscribers_per_tenant);
-        let told = Arc::<Told>::default();
         let parts = Parts {
             catalog,
             journal: Arc::clone(&journal),
-            feed: feed.clone(),
+            feed: Feed::new(Arc::clone(&journal), config.limits.subscribers_per_tenant),
             backlog: config.limits.subscriber_backlog,
-            told: Arc::clone(&told),
+            told: Arc::default(),
             cursors,
             tenants: settings::tenants(config),
             links: settings::links(config),
             page_size: u32::try_from(config.limits.page_size)?,
         };
 
-        let counts = counts::sources(aurora, parts.catalog.clone(), intake.grants_dropped(), told);
+        let (creates, feed, told) = (parts.catalog.clone(), parts.feed.clone(), Arc::clone(&parts.told));
+        let counts = counts::sources(aurora, creates.clone(), intake.grants_dropped(), told);
         let metrics = Arc::new(Metrics::over(counts));
         let sockets = CancellationToken::new();
         let draining = Arc::new(AtomicBool::new(false));
@@ -157,7 +155,6 @@ impl App {
     }
 
     /// Its edges, for whoever calls them without a connection.
-    #[must_use]
     pub fn router(&self) -> axum::Router {
         self.router.clone()
     }

@@ -116,7 +116,9 @@ impl Frame {
 pub type Reply = Result<Arc<Frame>, Box<Answer>>;
 
 /// The answer as it is handed on.
-#[must_use]
+///
+/// # Errors
+/// With the answer itself, where it was refused.
 pub fn reply(answer: Answer, reached: Option<Reached>) -> Reply {
     if answer.executed { Ok(Arc::new(Frame::of(&answer, reached))) } else { Err(Box::new(answer)) }
 }

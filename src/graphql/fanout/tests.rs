@@ -159,7 +159,7 @@ async fn what_is_refused_is_told_to_each_and_is_the_end() {
 #[tokio::test]
 async fn whoever_takes_nothing_holds_little_and_gets_everything_later() {
     const MANY: u64 = 300;
-    let bench = Bench::with(4, Box::new(|event| frame(event))).await;
+    let bench = Bench::with(4, Box::new(frame)).await;
     let (mut slow, mut quick) = (bench.join(None).await, bench.join(None).await);
     let mut seqs = Vec::new();
     for number in 0..MANY {
@@ -179,7 +179,7 @@ async fn whoever_takes_nothing_holds_little_and_gets_everything_later() {
 
 #[tokio::test]
 async fn a_group_is_gone_with_its_last_member() {
-    let bench = Bench::with(4, Box::new(|event| frame(event))).await;
+    let bench = Bench::with(4, Box::new(frame)).await;
     let (one, other) = (bench.join(None).await, bench.join(None).await);
     assert_eq!(bench.fanout.lock().len(), 1);
     drop(one);
