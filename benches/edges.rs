@@ -9,6 +9,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stdout,
+    clippy::disallowed_methods,
     reason = "a bench tells its figures, and stops at the first failure"
 )]
 

@@ -217,7 +217,6 @@ async fn whoever_comes_at_whatever_moment_hears_all_that_follows_once_and_in_ord
     const EVENTS: usize = 600;
     const WANDERERS: u64 = 24;
     let seed: u64 = rand::random();
-    println!("seed {seed}");
     // With so little room, hardly anybody keeps up with its group all the time.
     let world = World::with(|_| {}, &[("HELIOGRAPH_LIMITS__SUBSCRIBER_BACKLOG", "2"), PLENTY]).await;
     let last = tokio::sync::OnceCell::new();
