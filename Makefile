@@ -17,7 +17,7 @@ SCHEMATHESIS := $(TARGET)/schemathesis
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: build ## Build everything, then run gateway and Aurora sandbox on loopback
@@ -41,9 +41,16 @@ schema: ## Rewrite schema.graphql from the code
 	mv schema.graphql.new schema.graphql
 
 .PHONY: bench
-bench: ## Measure a cached summary and an event for 10,000 subscribers against the least that they can cost
-	cargo bench --locked --bench cached_summary
-	ulimit -n $$(ulimit -Hn) && cargo bench --locked --bench fanout
+bench: ## Measure the gateway, side by side with the least that the same work could cost
+	ulimit -n $$(ulimit -Hn) && cargo bench --locked
+
+.PHONY: bench-count
+bench-count: ## Count the instructions that the edges add to a cached answer, with valgrind
+	@scripts/bench-count.sh
+
+.PHONY: security
+security: ## Judge dependencies, switch each control off, make operations up: an hour at the first time
+	@scripts/security.sh
 
 .PHONY: lint
 lint: ## Check formats, types and lints; run no test

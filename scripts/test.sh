@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Every check and test, one section after the other, each with its duration. A failed section does not keep the
-# others from running; the exit code says whether all passed.
+# Every check and test, one section after the other. The exit code says whether all passed.
 #
 #   scripts/test.sh        all
 #   scripts/test.sh lint   formats, types and lints only
@@ -14,22 +13,7 @@ readonly what=${1:-all}
 target=$(mkdir -p "${CARGO_TARGET_DIR:-target}" && cd "${CARGO_TARGET_DIR:-target}" && pwd)
 readonly binary="$target/debug/heliograph"
 
-passed=()
-failed=()
-
-# section NAME COMMAND...: runs the command under a heading.
-section() {
-    local name=$1 began=$SECONDS
-    shift
-    printf '\n── %s\n   %s\n' "$name" "$*"
-    if "$@"; then
-        passed+=("$name")
-        printf '── %s: ok, %d s\n' "$name" $((SECONDS - began))
-    else
-        failed+=("$name")
-        printf '── %s: FAILED, %d s\n' "$name" $((SECONDS - began))
-    fi
-}
+source scripts/sections.sh
 
 web() {
     npm --prefix web run --silent "$@"
@@ -61,6 +45,7 @@ section "rust: lints" cargo clippy --all-targets --locked -- -D warnings
 if [[ $what == all ]]; then
     section "rust: tests" cargo test --locked
     section "rust: binary" cargo build --locked
+    section "keys: binary" scripts/check-keys.sh "$binary"
 fi
 section "clients: packages" make --no-print-directory tests/clients/node_modules/.installed
 section "clients: format" clients format:check
@@ -72,8 +57,4 @@ if [[ $what == all ]]; then
     section "browser" browser
 fi
 
-printf '\n%d sections passed, %d failed, %d s\n' "${#passed[@]}" "${#failed[@]}" "$SECONDS"
-if ((${#failed[@]} > 0)); then
-    printf '  failed: %s\n' "${failed[@]}" >&2
-    exit 1
-fi
+summary

@@ -121,7 +121,7 @@ impl App {
             doorway: doorway.clone(),
             intake,
             metrics: Arc::clone(&metrics),
-            site: Site { demo, sdl: Bytes::from(graphql::sdl()) },
+            site: Site { demo, graphiql: config.server.graphiql, sdl: Bytes::from(graphql::sdl()) },
             shutdown: sockets.clone(),
         });
         let admin_router = http::admin_router(Admin { metrics, ready: readiness(&draining, &journal) });

@@ -153,7 +153,9 @@ fn start_logging(config: &config::Config) -> anyhow::Result<()> {
         config::Format::Text => telemetry::Format::Text,
         config::Format::Json => telemetry::Format::Json,
     };
-    Ok(telemetry::log::init(format, config.log.level.as_str())?)
+    telemetry::log::init(format, config.log.level.as_str())?;
+    telemetry::panics::log_them();
+    Ok(())
 }
 
 /// The runtime that a command runs in.

@@ -106,9 +106,11 @@ pub fn router(state: State) -> Router {
 
 /// What people read.
 fn pages(state: &Arc<State>) -> Router {
+    let explorer = Router::new().route("/graphiql", edge::route(state, "/graphiql", page::graphiql));
     Router::new()
+        .merge(if state.site.graphiql { explorer } else { Router::new() })
         .route("/", edge::route(state, "/", page::index))
-        .route("/graphiql", edge::route(state, "/graphiql", page::graphiql))
+        // The front page reads it too.
         .route("/graphiql/config.json", edge::route(state, "/graphiql/config.json", page::config))
         .route("/schema.graphql", edge::route(state, "/schema.graphql", page::schema))
         .route("/assets/{*path}", edge::route(state, "/assets/{*path}", page::asset))

@@ -6,6 +6,7 @@
 
 pub mod log;
 pub mod metrics;
+pub mod panics;
 
 pub use log::{Format, InvalidFilter};
 pub use metrics::Metrics;

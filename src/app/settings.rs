@@ -193,7 +193,7 @@ pub(super) fn connections(config: &Config) -> server::Limits {
     let limits = &config.limits;
     server::Limits {
         connections: u32::try_from(limits.connections).unwrap_or(u32::MAX),
-        first_request: limits.header_timeout,
+        head: limits.header_timeout,
         idle: limits.idle_timeout,
         ..server::Limits::default()
     }

@@ -78,7 +78,7 @@ impl Source<'_> {
                 Err(_) => Value::Other("a number beyond 64 bits"),
             },
             DeValue::Float(_) => Value::Other("a fractional number"),
-            DeValue::Boolean(_) => Value::Other("true or false"),
+            DeValue::Boolean(boolean) => Value::Boolean(boolean),
             DeValue::Datetime(_) => Value::Other("a date or time"),
             DeValue::Array(items) => Value::List(items.into_iter().map(|item| self.item(item)).collect()),
             DeValue::Table(table) => return self.table(place, table),

@@ -16,10 +16,11 @@ pub(super) struct Node {
 
 /// What was written, before anybody knows what it should be.
 pub(super) enum Value {
-    /// From the environment, where everything is text: also accepted as a number.
+    /// From the environment, where everything is text: also accepted as a number, or as true or false.
     Raw(String),
     Text(String),
     Integer(i64),
+    Boolean(bool),
     /// A TOML type that no setting has, by its name.
     Other(&'static str),
     List(Vec<Node>),
@@ -34,6 +35,7 @@ impl Value {
         match self {
             Self::Raw(_) | Self::Text(_) => "text",
             Self::Integer(_) => "a whole number",
+            Self::Boolean(_) => "true or false",
             Self::Other(name) => name,
             Self::List(_) | Self::Indexed(_) => "a list",
             Self::Table(_) => "a table",

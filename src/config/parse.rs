@@ -65,6 +65,16 @@ pub(super) fn count(range: RangeInclusive<u32>, why: &str) -> impl Fn(&Value) ->
     }
 }
 
+/// Yes or no.
+pub(super) fn boolean(value: &Value) -> Result<bool, String> {
+    match value {
+        Value::Boolean(boolean) => Ok(*boolean),
+        Value::Raw(text) if text == "true" => Ok(true),
+        Value::Raw(text) if text == "false" => Ok(false),
+        other => Err(format!("must be true or false, and is {}", other.type_name())),
+    }
+}
+
 /// Any number that is not negative.
 pub(super) fn seed(value: &Value) -> Result<u64, String> {
     let number = match value {

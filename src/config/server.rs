@@ -19,6 +19,8 @@ pub struct Server {
     pub public_url: Option<Url>,
     /// Browser origins beside our own.
     pub allowed_origins: Vec<Origin>,
+    /// Whether GraphiQL is served at `/graphiql`.
+    pub graphiql: bool,
     /// How long a stop waits for work in flight.
     pub drain: Duration,
 }
@@ -32,6 +34,7 @@ impl Server {
         let admin_listen = section.required("admin_listen", parse::address);
         let public_url = section.optional("public_url", parse::public_url);
         let allowed_origins = section.list("allowed_origins", parse::origin);
+        let graphiql = section.required("graphiql", parse::boolean);
         let drain = parse::duration(Duration::ZERO..=LONGEST_DRAIN, "supervisors do not wait longer");
         let drain = section.required("drain", drain);
 
@@ -44,6 +47,7 @@ impl Server {
             admin_listen,
             public_url: public_url?,
             allowed_origins: allowed_origins?,
+            graphiql: graphiql?,
             drain: drain?,
         })
     }

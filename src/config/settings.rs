@@ -68,6 +68,7 @@ fn shown(value: &Value) -> String {
     match value {
         Value::Raw(text) | Value::Text(text) => format!("{text:?}"),
         Value::Integer(number) => number.to_string(),
+        Value::Boolean(boolean) => boolean.to_string(),
         Value::List(items) => {
             let items: Vec<_> = items.iter().map(|item| shown(&item.value)).collect();
             format!("[{}]", items.join(", "))

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Response, ServerError};
+use async_graphql::{ErrorExtensionValues, Response, ServerError, Value};
 
 use super::{
     error::{Code, Failure},
@@ -55,6 +55,23 @@ impl Answer {
         Self { executed: false, response: Response::from_errors(why.into().0) }
     }
 
+    /// Names the request in every error of ours that does not yet: the operator finds by it what the caller is not told.
+    #[must_use]
+    pub fn named(mut self, request_id: &str) -> Self {
+        for error in &mut self.response.errors {
+            let Some(extensions) = error.extensions.as_mut().filter(|it| is_ours(it)) else { continue };
+            if extensions.get("requestId").is_none() {
+                extensions.set("requestId", request_id);
+            }
+        }
+        self
+    }
+
+    /// Whether somebody's request is named in it, or has to be.
+    pub(super) fn names(&self) -> bool {
+        self.response.errors.iter().filter_map(|it| it.extensions.as_ref()).any(is_ours)
+    }
+
     /// The answer as JSON: `errors` before `data`, and no `data` where nothing ran.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
@@ -65,6 +82,10 @@ impl Answer {
         };
         written.unwrap_or_else(|_| UNWRITABLE.as_bytes().to_vec())
     }
+}
+
+fn is_ours(extensions: &ErrorExtensionValues) -> bool {
+    extensions.get("code").is_some_and(|it| *it == Value::from(Code::Internal.text()))
 }
 
 const UNWRITABLE: &str = r#"{"errors":[{"message":"the answer could not be written","extensions":{"code":"INTERNAL","retryable":true}}]}"#;

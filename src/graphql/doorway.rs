@@ -1,6 +1,7 @@
 //! The engine with its types forgotten, so that transports need not name the schema's roots.
 //!
-//! Invariant: a mutation that has begun runs to its end, whoever stops listening. Not here: what a transport makes
+//! Invariants: a mutation that has begun runs to its end, whoever stops listening; what went wrong in the gateway itself
+//! leaves with the request's id. Not here: what a transport makes
 //! of an [`Answer`].
 
 use std::{fmt, sync::Arc};
@@ -52,16 +53,16 @@ impl Doorway {
     /// Runs a query or a mutation.
     pub async fn execute(&self, operation: Operation, viewer: Viewer, request_id: &str) -> Answer {
         if operation.kind() != Kind::Mutation {
-            return self.0.execute(operation, viewer, request_id).await;
+            return self.0.execute(operation, viewer, request_id).await.named(request_id);
         }
-        let run = Arc::clone(&self.0);
-        let request_id = request_id.to_owned();
+        let (run, id) = (Arc::clone(&self.0), request_id.to_owned());
         // In a task of its own: a caller who hangs up must not leave a write half done.
-        let task = tokio::spawn(async move { run.execute(operation, viewer, &request_id).await });
-        task.await.unwrap_or_else(|_stopped| {
+        let task = tokio::spawn(async move { run.execute(operation, viewer, &id).await });
+        let answer = task.await.unwrap_or_else(|_stopped| {
             let failure = Failure::new(Code::Internal, "the gateway stopped before the mutation ended");
             Answer::refused(failure.retryable(false))
-        })
+        });
+        answer.named(request_id)
     }
 
     /// Everything an operation answers: one answer for a query or a mutation, any number for a subscription.

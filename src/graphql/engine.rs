@@ -242,15 +242,13 @@ where
         }
         let place = Arc::new(Place::asking(operation.after.clone()));
         let shared = Arc::new(Shared::of(&operation, &viewer));
-        let asked = replies(
-            self.schema.execute_stream(self.request(operation, viewer).0.data(Arc::clone(&place))),
-            &place,
-        );
+        let request_id = Arc::<str>::from(request_id);
+        let request = self.request(operation, viewer).0.data(Arc::clone(&place));
+        let asked = replies(self.schema.execute_stream(request), &place, Some(Arc::clone(&request_id)));
         let said = match &self.fanout {
-            Some(fanout) => Subscription::new(fanout, shared, asked, place).boxed(),
+            Some(fanout) => Subscription::new(fanout, shared, asked, place, &request_id).boxed(),
             None => asked,
         };
-        let request_id = request_id.to_owned();
         let said = AssertUnwindSafe(said).catch_unwind();
         said.map(move |item| {
             item.unwrap_or_else(|_panic| {
@@ -299,10 +297,23 @@ fn request(document: &ExecutableDocument, variables: Variables) -> Request {
     request
 }
 
-/// What is said by responses whose places are told past them.
-fn replies(responses: BoxStream<'static, Response>, place: &Arc<Place>) -> BoxStream<'static, Reply> {
+/// What is said by responses whose places are told past them: to one request, or to whoever shares it. What would have to
+/// name a request is said to nobody then.
+fn replies(
+    responses: BoxStream<'static, Response>,
+    place: &Arc<Place>,
+    request_id: Option<Arc<str>>,
+) -> BoxStream<'static, Reply> {
     let place = Arc::clone(place);
-    responses.map(move |it| reply(finish(it), place.take())).boxed()
+    let said = move |response| {
+        let (answer, reached) = (finish(response), place.take());
+        match &request_id {
+            Some(id) => reply(answer.named(id), reached),
+            None if answer.names() => Err(answer.into()),
+            None => reply(answer, reached),
+        }
+    };
+    responses.map(said).boxed()
 }
 
 /// Tells subscriptions of events.
@@ -317,11 +328,17 @@ where
     M: ObjectType + 'static,
     S: SubscriptionType + 'static,
 {
-    fn tell(&self, shared: &Shared, items: Vec<Item>) -> BoxStream<'static, Reply> {
+    fn tell(
+        &self,
+        shared: &Shared,
+        items: Vec<Item>,
+        request_id: Option<Arc<str>>,
+    ) -> BoxStream<'static, Reply> {
         let place = Arc::new(Place::telling(items));
         let asked = Arc::new(Asked::lasting(shared.viewer.clone(), Arc::clone(&self.parts)));
         let request = request(&shared.document, shared.variables.clone());
-        replies(self.schema.execute_stream(request.data(asked).data(Arc::clone(&place))), &place)
+        let responses = self.schema.execute_stream(request.data(asked).data(Arc::clone(&place)));
+        replies(responses, &place, request_id)
     }
 }
 

@@ -28,8 +28,14 @@ use crate::relay::{Feed, Interest};
 
 /// Executes a subscription for what happened.
 pub(super) trait Tell: Send + Sync {
-    /// One reply for each item, in their order.
-    fn tell(&self, shared: &Shared, items: Vec<Item>) -> BoxStream<'static, Reply>;
+    /// One reply for each item, in their order, to the request of that id. Without one, to all who share it: what would have
+    /// to name a request is refused then.
+    fn tell(
+        &self,
+        shared: &Shared,
+        items: Vec<Item>,
+        request_id: Option<Arc<str>>,
+    ) -> BoxStream<'static, Reply>;
 }
 
 /// All groups.

@@ -91,7 +91,7 @@ impl Persisted {
             let text: Arc<str> = text.into();
             let hash = hash(&text);
             // Clients may take it for a hash, and would be answered for another text.
-            if is_hash(&id) && !id.eq_ignore_ascii_case(&hash) {
+            if is_hash(bare(&id)) && !bare(&id).eq_ignore_ascii_case(&hash) {
                 return Err(format!(
                     "has the id {id:?}, which looks like a hash and is not that of its text"
                 ));
@@ -127,7 +127,9 @@ impl Persisted {
             return Ok(Text::Known(Arc::clone(known)));
         }
         if self.only_trusted {
-            let known = sent.and_then(|text| self.by_hash.get(&hash(&text)));
+            // A name that means nothing here is not passed over: whoever sent it expected that document.
+            let unnamed = sent.filter(|_| id.is_none());
+            let known = unnamed.and_then(|text| self.by_hash.get(&hash(&text)));
             return known.map(|it| Text::Known(Arc::clone(it))).ok_or_else(untrusted);
         }
         match (sent, id) {
@@ -284,6 +286,7 @@ mod tests {
             assert_eq!(found(&persisted, Some("{a}"), None), Ok("{a}".to_owned()));
             assert_eq!(found(&persisted, Some("{b}"), None), Err(Code::Forbidden));
             assert_eq!(found(&persisted, None, Some("two")), Err(Code::Forbidden));
+            assert_eq!(found(&persisted, Some("{a}"), Some("two")), Err(Code::Forbidden));
         }
         let open = Persisted::from_manifest(apollo, false).unwrap();
         assert_eq!(found(&open, Some("{b}"), Some("one")), Err(Code::BadUserInput));
@@ -296,6 +299,7 @@ mod tests {
             assert_eq!(found(&odd, None, Some(id)), Ok(text.to_owned()), "{id}");
         }
         let foreign = format!(r#"{{"{}":"{{b}}"}}"#, hash("{a}"));
+        let foreign_by_kind = format!(r#"{{"sha256:{}":"{{b}}"}}"#, hash("{a}"));
         for wrong in [
             "",
             "[]",
@@ -304,6 +308,7 @@ mod tests {
             r#"{"format":"other","operations":[]}"#,
             r#"{"a":"{a}","a":"{b}"}"#,
             &foreign,
+            &foreign_by_kind,
         ] {
             assert!(Persisted::from_manifest(wrong, true).is_err(), "{wrong}");
         }

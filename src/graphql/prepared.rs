@@ -219,6 +219,19 @@ mod tests {
     }
 
     #[test]
+    fn a_document_is_worked_out_once_and_one_that_is_refused_is_not_kept() {
+        let documents = Documents::new(Schema::build(Query, EmptyMutation, EmptySubscription));
+        let types = Types::default();
+        let first = documents.get("{ thing { name } }", &types).unwrap();
+        assert!(Arc::ptr_eq(&first, &documents.get("{ thing { name } }", &types).unwrap()));
+        let other = documents.get("{ thing { name name } }", &types).unwrap();
+        assert!(!Arc::ptr_eq(&first, &other), "another text is another document");
+        assert!(documents.get("{ nothing }", &types).is_err() && documents.get("{", &types).is_err());
+        documents.known.run_pending_tasks();
+        assert_eq!(documents.known.entry_count(), 2);
+    }
+
+    #[test]
     fn what_is_kept_is_bounded_by_what_documents_open_into() {
         let documents = Documents::new(Schema::build(Query, EmptyMutation, EmptySubscription));
         let types = Types::default();

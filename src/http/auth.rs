@@ -112,6 +112,7 @@ pub fn bearer(authorization: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
+    use proptest::prelude::*;
 
     use super::*;
     use crate::domain::viewer::Tenants;
@@ -150,5 +151,23 @@ mod tests {
         admission.expires = Some(now + minute / 2);
         assert_eq!(admission.ends(minute), now + minute / 2);
         assert_eq!(admission.ends(minute / 4), now + minute / 4);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_bearer_or_none(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+            if let Some(token) = bearer(&bytes) {
+                prop_assert!(!token.is_empty() && token.trim_ascii() == token && bytes.trim_ascii_end().ends_with(token));
+                prop_assert!(bytes[..6].eq_ignore_ascii_case(b"bearer") && bytes[6] == b' ');
+            }
+        }
+
+        #[test]
+        fn a_token_is_found_whatever_it_is_made_of(
+            token in "[!-~]{1,40}", scheme in "[bB][eE][aA][rR][eE][rR]", spaces in " {1,3}", behind in " {0,3}"
+        ) {
+            let header = format!("{scheme}{spaces}{token}{behind}");
+            prop_assert_eq!(bearer(header.as_bytes()), Some(token.as_bytes()));
+        }
     }
 }

@@ -24,6 +24,9 @@ use crate::{
     telemetry::metrics,
 };
 
+/// Headers of a request. Browsers behind three proxies send some thirty; each costs memory and a look-up, whatever it says.
+const MOST_HEADERS: usize = 64;
+
 /// A request on its way in.
 pub(super) struct Exchange {
     pub(super) state: Arc<State>,
@@ -73,9 +76,16 @@ impl Edge {
         let began = Instant::now();
         let method = known(request.method());
         let id = RequestId::of(request.headers());
+        let too_many = request.headers().len() > MOST_HEADERS;
         let exchange = Exchange { state: Arc::clone(&self.state), id: id.clone(), request };
         let unanswered = Unanswered { edge: self, method, id: &id, began };
-        let handled = AssertUnwindSafe(async { handler(exchange).await }).catch_unwind().await;
+        let handled = async {
+            match too_many {
+                true => reply::refuse(Media::Json, Refusal::too_many_headers(MOST_HEADERS)).into(),
+                false => handler(exchange).await,
+            }
+        };
+        let handled = AssertUnwindSafe(handled).catch_unwind().await;
         let Served { mut response, viewer } = handled.unwrap_or_else(|_panic| panicked(&id).into());
         finish(response.headers_mut(), &id);
         std::mem::forget(unanswered);

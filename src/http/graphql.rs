@@ -71,7 +71,8 @@ async fn respond(exchange: Exchange, page: Page) -> Served {
     }
     let readable = Readable::of(headers);
     // Only a GET can be a browser's address bar; a POST by somebody who names pages first wants an answer.
-    if *exchange.request.method() != Method::POST && readable.prefers_page() {
+    let has_page = exchange.state.site.graphiql && *exchange.request.method() != Method::POST;
+    if has_page && readable.prefers_page() {
         return to_graphiql().into();
     }
     let Some(media) = readable.media() else {
@@ -116,7 +117,7 @@ async fn operate(
 
     let operation = match prepare(&state, call, viewer) {
         Ok(operation) => operation,
-        Err(refused) => return Ok(reply::answer(media, &Answer::refused(refused))),
+        Err(refused) => return Ok(reply::answer(media, &Answer::refused(refused).named(id.as_str()))),
     };
     let kind = operation.kind();
     if kind == Kind::Mutation && known.is_some() {
@@ -177,7 +178,7 @@ async fn one_of_several(
             Answer::refused(Failure::new(Code::BadUserInput, message))
         }
         Ok(operation) => execute(state, operation, viewer.clone(), id).await,
-        Err(refused) => Answer::refused(refused),
+        Err(refused) => Answer::refused(refused).named(id.as_str()),
     }
 }
 

@@ -29,6 +29,8 @@ struct Built;
 pub struct Site {
     /// What GraphiQL fills in by itself; only in the demo, whose key opens nothing real.
     pub demo: Option<Demo>,
+    /// Whether GraphiQL is there at all.
+    pub graphiql: bool,
     /// The schema as text.
     pub sdl: Bytes,
 }
@@ -118,6 +120,7 @@ pub(super) async fn config(exchange: Exchange) -> Served {
     let demo = exchange.state.site.demo.as_ref();
     let config = serde_json::json!({
         "demo": demo.map(|it| serde_json::json!({ "apiKey": it.api_key, "tenantId": it.tenant_id })),
+        "explorer": exchange.state.site.graphiql,
         "version": env!("CARGO_PKG_VERSION"),
     });
     let mut response = Response::new(Body::from(config.to_string()));
@@ -138,8 +141,11 @@ pub(super) async fn schema(exchange: Exchange) -> Served {
 
 /// Any other path.
 pub(super) async fn not_found(_exchange: Exchange) -> Served {
-    text(StatusCode::NOT_FOUND, "There is nothing here: the API is at /graphql, its explorer at /graphiql.\n")
-        .into()
+    text(
+        StatusCode::NOT_FOUND,
+        "There is nothing here: the API is at /graphql, its schema at /schema.graphql.\n",
+    )
+    .into()
 }
 
 fn page(exchange: &Exchange, name: &str) -> Response {

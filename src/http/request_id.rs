@@ -16,7 +16,7 @@ pub struct RequestId(HeaderValue);
 
 impl RequestId {
     /// The caller's own name for its request if that is sane, else a new one.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    pub(in crate::http) fn of(headers: &HeaderMap) -> Self {
         match headers.get(X_REQUEST_ID) {
             Some(given) if is_sane(given.as_bytes()) => Self(given.clone()),
             _ => Self::new(),

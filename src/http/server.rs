@@ -4,6 +4,7 @@
 //! who comes then waits at the door; a stop lets what runs finish, up to a deadline. Not here: what a request is
 //! answered.
 
+mod heard;
 mod watch;
 
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
@@ -24,17 +25,21 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
-use self::watch::{Busy, Verdict, Watch, Watched};
+use self::{
+    heard::Heard,
+    watch::{Busy, Patience, Verdict, Watch, Watched},
+};
 
 /// What connections may cost.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Connections at once, sockets among them. Each may cost some 100 KiB, so this bounds memory and files.
     pub connections: u32,
-    /// From a connection's first moment to the end of its first request's head.
-    pub first_request: Duration,
-    /// How long a connection may stay without a request, and how long any later head may take. Longer than most
-    /// clients keep a connection, so that it is they who close it.
+    /// From a connection's first moment to the end of its first request's head. A later head has up to twice as long from
+    /// its first byte.
+    pub head: Duration,
+    /// How long a connection may stay without a request. Longer than most clients keep a connection, so that it is they
+    /// who close it.
     pub idle: Duration,
     /// Bytes of a request's head: a document of 16 KiB fits into a URL, even with every byte escaped.
     pub head_bytes: usize,
@@ -49,7 +54,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 16_384,
-            first_request: Duration::from_secs(10),
+            head: Duration::from_secs(10),
             idle: Duration::from_secs(75),
             head_bytes: 64 * 1024,
             streams: 100,
@@ -181,7 +186,7 @@ async fn connection(stream: TcpStream, seat: Seat, shared: Shared) {
     let service = {
         let (watch, router, seat) = (Arc::clone(&watch), shared.router.clone(), seat.clone());
         hyper::service::service_fn(move |request: Request<Incoming>| {
-            let busy = Busy::begin(&watch);
+            let busy = Busy::begin(&watch, request.version());
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(seat.clone());
             let answer = router.clone().call(request);
@@ -192,11 +197,13 @@ async fn connection(stream: TcpStream, seat: Seat, shared: Shared) {
         })
     };
     let builder = builder(&shared.limits);
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    let connection =
+        builder.serve_connection_with_upgrades(TokioIo::new(Heard::new(stream, Arc::clone(&watch))), service);
     tokio::pin!(connection);
 
-    let patience = time::sleep(shared.limits.first_request);
-    tokio::pin!(patience);
+    let patience = Patience { idle: shared.limits.idle, head: shared.limits.head };
+    let next_look = time::sleep(shared.limits.head);
+    tokio::pin!(next_look);
     let mut ending = false;
     loop {
         select! {
@@ -208,14 +215,14 @@ async fn connection(stream: TcpStream, seat: Seat, shared: Shared) {
                 connection.as_mut().graceful_shutdown();
                 if !watch.has_begun() { return }
                 // What runs now may take as long as the server lets it.
-                patience.as_mut().reset(Instant::now() + shared.limits.idle);
+                next_look.as_mut().reset(Instant::now() + patience.idle);
             }
-            () = patience.as_mut() => match watch.verdict(shared.limits.idle) {
-                Verdict::Wait(until) => patience.as_mut().reset(until),
+            () = next_look.as_mut() => match watch.verdict(&patience) {
+                Verdict::Wait(until) => next_look.as_mut().reset(until),
                 Verdict::End if !ending => {
                     ending = true;
                     connection.as_mut().graceful_shutdown();
-                    patience.as_mut().reset(Instant::now() + FAREWELL);
+                    next_look.as_mut().reset(Instant::now() + FAREWELL);
                 }
                 Verdict::End | Verdict::Cut => return,
             },
@@ -228,6 +235,7 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
+        // Counted from the last answer, so this is no limit for a head alone: see `Watch`.
         .header_read_timeout(limits.idle)
         .max_buf_size(limits.head_bytes)
         .pipeline_flush(false);

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::world::{ADMIN_KEY, Answer, BOTH_KEY, KEY, OTHER, OTHER_KEY, READ_KEY, TENANT, World};
+use crate::world::{ADMIN_KEY, Answer, BOTH_KEY, KEY, OTHER, OTHER_KEY, READ_KEY, Subscriber, TENANT, World};
 
 #[tokio::test]
 async fn nothing_but_the_open_routes_answers_without_a_credential() {
@@ -27,6 +27,91 @@ async fn nothing_but_the_open_routes_answers_without_a_credential() {
     }
     assert_eq!(world.aurora.calls().len(), 0);
     assert_eq!(world.query("{ viewer { name } }").await.sound()["viewer"]["name"], "first");
+}
+
+/// As many as somebody tries who has no key, on each transport.
+const TRIES: usize = 20;
+
+/// What they show: nothing, and what is none.
+fn wrong(number: usize) -> Option<String> {
+    let all = [None, Some(""), Some("null"), Some("Bearer"), Some(KEY), Some("key-of-nobody-at-all")];
+    let wrong = all[number % all.len()].map(ToOwned::to_owned);
+    wrong.map(|it| if it == KEY { format!("{KEY}{number}") } else { it })
+}
+
+#[tokio::test]
+async fn of_twenty_subscriptions_without_a_credential_none_is_served_on_any_transport() {
+    let world = World::start().await;
+    let events = "subscription { events { type } }";
+    let mut good = world.subscribe(events).await;
+    let mut served = 0;
+    for number in 0..TRIES {
+        let mut socket = match wrong(number) {
+            Some(key) => Subscriber::knock(&world.url("/graphql"), &key).await,
+            None => Subscriber::say_first(&world.url("/graphql"), json!({ "type": "connection_init" })).await,
+        };
+        socket
+            .say(json!({ "id": "1", "type": "subscribe", "payload": { "query": events } }).to_string())
+            .await;
+        match socket.message_or_close().await {
+            Ok(_) => served += 1,
+            Err((code, _)) => assert_eq!(code, 4403),
+        }
+        let mut eager = Subscriber::say_first(
+            &world.url("/graphql"),
+            json!({ "id": "1", "type": "subscribe", "payload": { "query": events } }),
+        )
+        .await;
+        match eager.message_or_close().await {
+            Ok(_) => served += 1,
+            Err((code, _)) => assert_eq!(code, 4401),
+        }
+        for accept in ["text/event-stream", "multipart/mixed;subscriptionSpec=1.0"] {
+            let mut request = world.http.post(world.url("/graphql")).json(&json!({ "query": events }));
+            if let Some(key) = wrong(number) {
+                request = request.bearer_auth(key);
+            }
+            let answer = request.header("accept", accept).send().await.unwrap();
+            served += usize::from(answer.status().is_success());
+            assert_eq!(Answer::of(answer).await.errors(), ["UNAUTHENTICATED"], "{accept}");
+        }
+    }
+    assert_eq!(served, 0);
+    assert_eq!(world.aurora.calls().len(), 0);
+    world.complete("d", "j1").await;
+    assert_eq!(good.next("events").await["type"], "PERFORMANCE_SIMULATION_JOB_COMPLETED");
+}
+
+#[tokio::test]
+async fn nobody_without_a_credential_learns_what_the_schema_has() {
+    let world = World::start().await;
+    let misspelt = "{ viewr { nam } designSumary(designId: 1) { moduleCont } }";
+    let known = world.query(misspelt).await.body.to_string();
+    assert!(known.contains("Did you mean"), "whoever may ask is helped: {known}");
+    for key in [None, Some("key-of-nobody-at-all")] {
+        let mut request = world.http.post(world.url("/graphql")).json(&json!({ "query": misspelt }));
+        if let Some(key) = key {
+            request = request.bearer_auth(key);
+        }
+        let answer = request.send().await.unwrap().text().await.unwrap();
+        let mut socket = Subscriber::knock(&world.url("/graphql"), key.unwrap_or_default()).await;
+        socket
+            .say(json!({ "id": "1", "type": "subscribe", "payload": { "query": misspelt } }).to_string())
+            .await;
+        let (_, closed) = socket.message_or_close().await.unwrap_err();
+        let early = json!({ "id": "1", "type": "subscribe", "payload": { "query": misspelt } });
+        let mut early = Subscriber::say_first(&world.url("/graphql"), early).await;
+        let (code, too_early) = early.message_or_close().await.unwrap_err();
+        assert_eq!(code, 4401);
+        let in_url = world.by_get(misspelt, &json!({})).header("authorization", "Basic eDp5");
+        let in_url = in_url.send().await.unwrap().text().await.unwrap();
+        for said in [answer, closed, too_early, in_url] {
+            assert!(
+                !["Did you mean", "viewer", "designSummary"].iter().any(|it| said.contains(it)),
+                "{said}"
+            );
+        }
+    }
 }
 
 #[tokio::test]

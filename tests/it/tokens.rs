@@ -1,12 +1,14 @@
 //! Tokens of an issuer: whom they let in, whom they do not, and when they end.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicBool, Ordering::SeqCst},
+    time::{Duration, Instant},
+};
 
-use heliograph::sandbox::{Fault, FaultRule};
 use serde_json::{Value, json};
 
 use crate::world::{
-    Answer, OTHER, Subscriber, TENANT, World,
+    Answer, Listener, OTHER, Subscriber, TENANT, World,
     issuer::{AUDIENCE, ISSUER, Issuer, Signer, set, unsigned},
 };
 
@@ -196,6 +198,29 @@ async fn a_new_key_is_found_and_an_old_one_ends() {
 }
 
 #[tokio::test]
+async fn a_new_key_may_have_the_old_ones_name_or_none() {
+    let login = Login::start().await;
+    let (first, second, third) = (Signer::rsa("rsa-1"), Signer::ed(""), Signer::ed(""));
+    login.issuer.has(&[&first]);
+    let token = first.token(&login.claims());
+    assert_eq!(login.status(&token).await, 401, "the issuer was asked less than a minute ago");
+    login.world.advance(Duration::from_secs(60));
+    assert_eq!(login.status(&token).await, 200, "another key under the same id");
+
+    let header = json!({ "alg": "EdDSA" });
+    for nameless in [&second, &third] {
+        login.issuer.has(&[nameless]);
+        login.world.advance(Duration::from_secs(60));
+        assert_eq!(
+            login.status(&nameless.token_with(&header, &login.claims())).await,
+            200,
+            "a key without an id"
+        );
+    }
+    assert_eq!(login.status(&second.token_with(&header, &login.claims())).await, 401, "it has left the set");
+}
+
+#[tokio::test]
 async fn fifty_unknown_keys_cost_the_issuer_one_question_a_minute() {
     let login = Login::start().await;
     for minute in 0..2 {
@@ -248,44 +273,72 @@ async fn keys_may_be_in_a_file_that_somebody_replaces() {
     assert_eq!(world.ask(&first.token(&claims), VIEWER, json!({})).await.status, 401);
 }
 
-#[tokio::test]
+/// Delivers a project every 20 ms until it is told to stop, and says when it began with each.
+async fn pour(world: &World, stop: &AtomicBool) -> Vec<Instant> {
+    let mut begun = Vec::new();
+    while !stop.load(SeqCst) {
+        begun.push(Instant::now());
+        let query = format!("tenant_id={TENANT}&project_id={}&source=app", begun.len() - 1);
+        assert_eq!(world.deliver("project_created", &query).await, 200);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    begun
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sockets_and_streams_end_with_their_token_and_say_nothing_after() {
     let login = Login::start().await;
-    let expires = login.world.clock.now().as_second() + 3;
+    let now = login.world.clock.now();
+    let expires = now.as_second() + 3;
+    // The clock stands still, so that the token lasts for so long from the moment that it is shown.
+    let lasts =
+        Duration::try_from(jiff::Timestamp::from_second(expires).unwrap().duration_since(now)).unwrap();
     let token = login.token(&login.claims_but("exp", json!(expires)));
-    let began = Instant::now();
-    let mut socket = login.world.subscribe_as(&token, EVENTS, json!({})).await;
-    let mut stream = login
-        .world
-        .http
-        .post(login.world.url("/graphql"))
-        .bearer_auth(&token)
-        .header("accept", "text/event-stream")
-        .json(&json!({ "query": EVENTS }))
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(stream.status(), 200);
+    let events = "subscription { events { ... on ProjectCreatedEvent { projectId } } }";
+    let (world, stop) = (&login.world, AtomicBool::new(false));
+    let shown = Instant::now();
+    let mut socket = world.subscribe_as(&token, events, json!({})).await;
+    let request = world.http.post(world.url("/graphql")).bearer_auth(&token);
+    let mut listener = Listener::open(request.json(&json!({ "query": events }))).await;
+    let accepted = Instant::now();
 
-    login.world.complete("d", "j1").await;
-    assert_eq!(socket.next("events").await["type"], "PERFORMANCE_SIMULATION_JOB_COMPLETED");
-    // Aurora holds the next one up until both have ended.
-    login
-        .world
-        .aurora
-        .fail(FaultRule::new("GET", "/tenants/*/designs/*/summary", Fault::status(503)))
-        .unwrap();
-    let (code, heard) = tokio::join!(socket.closed(), async {
-        let mut heard = String::new();
-        while let Ok(Some(piece)) = stream.chunk().await {
-            heard.push_str(std::str::from_utf8(&piece).unwrap());
+    let number = |data: &Value| -> usize { data["events"]["projectId"].as_str().unwrap().parse().unwrap() };
+    let by_socket = async {
+        let mut heard = Vec::new();
+        loop {
+            match socket.message_or_close().await {
+                Ok(message) => heard.push(number(&message["payload"]["data"])),
+                Err((code, _)) => return (heard, code, Instant::now()),
+            }
         }
-        heard
-    });
+    };
+    let by_events = async {
+        let mut heard = Vec::new();
+        while let Some(event) = listener.heard().await {
+            assert_eq!(event.name, "next", "{event:?}");
+            heard.push(number(&event.data["data"]));
+        }
+        (heard, Instant::now())
+    };
+    let both = async {
+        let both = tokio::join!(by_socket, by_events);
+        stop.store(true, SeqCst);
+        both
+    };
+    let (begun, ((by_socket, code, closed), (by_events, ended))) = tokio::join!(pour(world, &stop), both);
+
     assert_eq!(code, 4403);
-    let lasted = began.elapsed();
-    assert!(lasted >= Duration::from_millis(1900) && lasted < Duration::from_secs(4), "{lasted:?}");
-    assert_eq!(heard.matches("event: next").count(), 1, "{heard}");
+    for (heard, end) in [(by_socket, closed), (by_events, ended)] {
+        let last = begun[*heard.last().expect("something was heard")];
+        assert!(heard.len() > 20 && last >= shown + lasts / 2, "{} were heard", heard.len());
+        assert!(
+            last <= accepted + lasts,
+            "one was heard that came {:?} after the end",
+            last - accepted - lasts
+        );
+        assert!(end >= shown + lasts, "it ended too soon");
+        assert!(end <= accepted + lasts + Duration::from_secs(1), "it lasted too long");
+    }
     assert_eq!(login.status(&token).await, 200, "requests have the leeway");
 }
 

@@ -3,10 +3,11 @@
 mod answer;
 pub(crate) mod issuer;
 mod listener;
+mod neighbour;
 pub(crate) mod process;
 mod subscriber;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
 use heliograph::{
     app::{self, App},
@@ -20,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use answer::Answer;
 pub(crate) use listener::{Listener, Reader};
+pub(crate) use neighbour::Neighbour;
+use process::Running;
 pub(crate) use subscriber::Subscriber;
 
 /// The tenant that most tests live in, and another.
@@ -82,6 +85,17 @@ impl World {
         let gateway = Gateway::start(&all, clock.clone()).await;
         let aurora = sandbox.handle().clone();
         Self { aurora, clock, http: client(), _sandbox: sandbox, gateway, store, settings: all }
+    }
+
+    /// The binary as a process of its own before the same Aurora, with a store of its own, and where it is.
+    pub(crate) fn process(&self, place: &std::path::Path, settings: &[(&str, &str)]) -> (Running, String) {
+        let own = [("HELIOGRAPH_STORE__PATH", "heliograph.db")];
+        let all = self.settings.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let all = all.chain(own).chain(settings.iter().copied());
+        let all: BTreeMap<_, _> =
+            all.map(|(key, value)| (key.strip_prefix("HELIOGRAPH_").unwrap(), value.to_owned())).collect();
+        let (running, base, _) = Running::start(process::command(place, &all).arg("serve"), "listens on ");
+        (running, base)
     }
 
     /// Stops the gateway and starts it again on the same store.

@@ -167,25 +167,38 @@ async fn an_endless_answer_is_not_read_to_its_end() {
     assert!(matches!(create(&aurora).await, Err(Error::OutcomeUnknown(_))));
 }
 
-/// Eleven MiB of zeros, gzipped by hand-free means: too many to keep in a fixture file.
-fn bomb() -> Vec<u8> {
-    let zeros = vec![0_u8; 64 * 1024];
-    let mut gzip = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
-    // Stored blocks: a header of five bytes, then up to 65,535 bytes as they are.
-    for _ in 0..176 {
-        gzip.extend_from_slice(&[0, 0xff, 0xff, 0, 0]);
-        gzip.extend_from_slice(&zeros[..0xffff]);
-    }
-    gzip
+/// So many MiB of zeros, gzipped as small as can be: some 1,000 to 1. The checksum is theirs, so that only their number is
+/// against them.
+fn zeros(mebibytes: usize, checksum: u32) -> Vec<u8> {
+    const GZIP: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+    // A block of one MiB with codes of its own: a zero, then "258 more of the last byte" at two bits each. It ends at a
+    // whole byte, so that the next can follow.
+    const BEGIN: [u8; 15] = [0xec, 0xc1, 0x31, 0x01, 0, 0, 0, 0xc2, 0xa0, 0xf5, 0x4f, 0x6d, 0x08, 0x5f, 0xa0];
+    const END: [u8; 6] = [0x3e, 0x03, 0, 0, 0xff, 0xff];
+    const LAST: [u8; 2] = [3, 0];
+    let block = [&BEGIN[..], &[0; 1016], &END].concat();
+    let length = u32::try_from(mebibytes << 20).unwrap();
+    [&GZIP[..], &block.repeat(mebibytes), &LAST, &checksum.to_le_bytes(), &length.to_le_bytes()].concat()
+}
+
+async fn asked_for_zeros(gzip: Vec<u8>) -> (&'static str, Duration) {
+    let double = Double::start(move |_| answer_with(200, ("content-encoding", "gzip"), gzip.clone())).await;
+    let aurora = client(own_key(&double));
+    let began = std::time::Instant::now();
+    let Err(Error::InvalidResponse(reason)) = ask(&aurora).await else { panic!("zeros are no design") };
+    (reason, began.elapsed())
 }
 
 #[tokio::test]
-async fn the_cap_counts_what_was_decompressed() {
-    let double = Double::start(|_| answer_with(200, ("content-encoding", "gzip"), bomb())).await;
-    let Err(Error::InvalidResponse(reason)) = ask(&client(own_key(&double))).await else {
-        panic!("too long an answer is none");
-    };
+async fn the_cap_counts_what_was_decompressed_and_stops_there() {
+    let (reason, _) = asked_for_zeros(zeros(9, 0x6321_4bad)).await;
+    assert!(!reason.contains("longer") && !reason.contains("decompressed"), "nine are read: {reason}");
+
+    let bomb = zeros(1024, 0x5b64_c2b0);
+    assert!(bomb.len() < 1100 * 1024, "{}", bomb.len());
+    let (reason, took) = asked_for_zeros(bomb).await;
     assert!(reason.contains("longer"), "{reason}");
+    assert!(took <= Duration::from_secs(2), "a gibibyte took {took:?}");
 }
 
 #[tokio::test]

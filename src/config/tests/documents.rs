@@ -92,7 +92,7 @@ fn the_defaults_are_those_that_are_promised() {
     assert_eq!(server.listen.to_string(), "127.0.0.1:4000");
     assert_eq!(server.admin_listen.to_string(), "127.0.0.1:4001");
     assert!(server.public_url.is_none() && server.allowed_origins.is_empty());
-    assert_eq!(server.drain.as_secs(), 20);
+    assert_eq!((server.drain.as_secs(), server.graphiql), (20, true));
     assert_eq!(aurora.base_url.as_str(), "https://api-sandbox.aurorasolar.com/");
     assert!(aurora.application.is_none() && aurora.tenants.is_empty() && aurora.api_version.is_none());
     assert_eq!(aurora.session_token, SessionToken::Optional);

@@ -23,9 +23,14 @@ fn wrong_types_are_refused_with_both_types() {
     refused("server.listen", "4000", "must be text in quotes, and is a whole number");
     refused("aurora.requests_per_minute", "\"90\"", "must be a whole number, and is text");
     refused("aurora.requests_per_minute", "1.5", "must be a whole number, and is a fractional number");
+    refused("server.graphiql", "\"yes\"", "must be true or false, and is text");
+    refused("server.graphiql", "1", "must be true or false, and is a whole number");
+    accepted("server.graphiql", "false");
     refused("server.drain", "true", "must be text in quotes, and is true or false");
     refused("server.allowed_origins", "\"https://a.example\"", "must be a list, and is text");
     refused("cache.max_bytes", "1979-05-27", "must be a size, such as \"256MiB\", and is a date or time");
+    let variable = "HELIOGRAPH_SERVER__GRAPHIQL: server.graphiql: must be true or false, and is text";
+    assert_variable_refused("SERVER__GRAPHIQL", "off", variable);
     let variable =
         "HELIOGRAPH_AURORA__REQUESTS_PER_MINUTE: aurora.requests_per_minute: must be a whole number";
     assert_variable_refused("AURORA__REQUESTS_PER_MINUTE", "many", variable);

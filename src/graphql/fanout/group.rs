@@ -106,31 +106,36 @@ impl Group {
     }
 
     /// What there is behind a place, for one member alone.
-    pub(super) fn replay(self: &Arc<Self>, after: Seq, through: Seq) -> BoxStream<'static, Reply> {
-        let group = Arc::clone(self);
+    pub(super) fn replay(
+        self: &Arc<Self>,
+        after: Seq,
+        through: Seq,
+        request_id: &Arc<str>,
+    ) -> BoxStream<'static, Reply> {
+        let (group, request_id) = (Arc::clone(self), Arc::clone(request_id));
         let pieces = stream::unfold(Some(after), move |place| {
-            let group = Arc::clone(&group);
+            let (group, request_id) = (Arc::clone(&group), Some(Arc::clone(&request_id)));
             async move {
                 let place = place?;
                 let read = group.fanout.feed.read(&group.interest, place, through).await;
                 Some(match read {
                     Ok(stretch) => {
                         let next = (stretch.reached < through).then_some(stretch.reached);
-                        (group.tell(stretch.events.into_iter().map(Ok).collect()), next)
+                        (group.tell(stretch.events.into_iter().map(Ok).collect(), request_id), next)
                     }
-                    Err(error) => (group.tell(vec![Err(error)]), None),
+                    Err(error) => (group.tell(vec![Err(error)], request_id), None),
                 })
             }
         });
         pieces.flatten().boxed()
     }
 
-    fn tell(&self, items: Vec<Item>) -> BoxStream<'static, Reply> {
+    fn tell(&self, items: Vec<Item>, request_id: Option<Arc<str>>) -> BoxStream<'static, Reply> {
         if items.is_empty() {
             return stream::empty().boxed();
         }
         self.fanout.told.executions.fetch_add(items.len() as u64, Relaxed);
-        self.fanout.teller.tell(&self.shared, items)
+        self.fanout.teller.tell(&self.shared, items, request_id)
     }
 
     /// Tells until there is nothing more to tell. What breaks off is told to each member by itself, for it names the
@@ -169,11 +174,11 @@ impl Group {
     /// Executes events and hands out what comes of it.
     async fn share(&self, events: Vec<Arc<Event>>) {
         let Some(last) = events.last().map(|it| it.seq) else { return };
-        let mut replies = self.tell(events.iter().cloned().map(Ok).collect());
+        let mut replies = self.tell(events.iter().cloned().map(Ok).collect(), None);
         for event in events {
             match replies.next().await {
                 Some(Ok(frame)) if frame.seq() == Some(event.seq) => self.hand_out(&frame, event.seq),
-                // Refused: each is told so by itself.
+                // Refused, or an error that names the request of each: each is told so by itself.
                 _ => return self.lose(last),
             }
             // Whoever was woken has its turn now, and the next answer finds room.
@@ -235,8 +240,8 @@ impl Member {
     }
 
     /// What lies between a place and what goes into the inbox.
-    pub(super) fn catch_up(&self, after: Seq) -> BoxStream<'static, Reply> {
-        self.group.replay(after, self.since)
+    pub(super) fn catch_up(&self, after: Seq, request_id: &Arc<str>) -> BoxStream<'static, Reply> {
+        self.group.replay(after, self.since, request_id)
     }
 
     /// Counts an answer that was handed to its subscriber.

@@ -24,6 +24,7 @@ use crate::{
 /// Everything that a subscription is answered.
 pub(in crate::graphql) struct Subscription {
     state: State,
+    request_id: Arc<str>,
 }
 
 enum State {
@@ -57,14 +58,16 @@ impl Subscription {
         shared: Arc<Shared>,
         replies: BoxStream<'static, Reply>,
         place: Arc<Place>,
+        request_id: &Arc<str>,
     ) -> Self {
         let fanout = Arc::clone(fanout);
-        Self { state: State::Asked(Box::new(Asked { fanout, shared, replies, place })) }
+        let state = State::Asked(Box::new(Asked { fanout, shared, replies, place }));
+        Self { state, request_id: Arc::clone(request_id) }
     }
 }
 
 impl Asked {
-    fn follow(&self, awaited: Awaited) -> State {
+    fn follow(&self, awaited: Awaited, request_id: &Arc<str>) -> State {
         let Awaited { interest, after, seat } = awaited;
         let member = self.fanout.join(Arc::clone(&self.shared), interest);
         match after {
@@ -75,7 +78,7 @@ impl Asked {
             }
             // Also where its place is ahead of the group's: whether there is such a place, the journal tells.
             Some(at) => {
-                let between = member.catch_up(at);
+                let between = member.catch_up(at, request_id);
                 State::Behind(Following { member, at, _seat: seat }, between)
             }
         }
@@ -86,11 +89,15 @@ impl Stream for Subscription {
     type Item = Reply;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Reply>> {
+        let request_id = Arc::clone(&self.request_id);
         loop {
             match &mut self.state {
                 State::Asked(asked) => match ready!(asked.replies.poll_next_unpin(context)) {
                     Some(reply) => return Poll::Ready(Some(reply)),
-                    None => self.state = asked.place.awaited().map_or(State::Ended, |it| asked.follow(it)),
+                    None => {
+                        self.state =
+                            asked.place.awaited().map_or(State::Ended, |it| asked.follow(it, &request_id))
+                    }
                 },
                 State::Behind(following, replies) => match ready!(replies.poll_next_unpin(context)) {
                     Some(reply) => {
@@ -119,7 +126,7 @@ impl Stream for Subscription {
                     }
                     None => {
                         following.member.again();
-                        let between = following.member.catch_up(following.at);
+                        let between = following.member.catch_up(following.at, &request_id);
                         let State::Live(following) = std::mem::replace(&mut self.state, State::Ended) else {
                             return Poll::Ready(None);
                         };

@@ -47,7 +47,7 @@ type Script = Box<dyn Fn(&Event) -> Reply + Send + Sync>;
 struct Scripted(Script);
 
 impl Tell for Scripted {
-    fn tell(&self, _: &Shared, items: Vec<Item>) -> BoxStream<'static, Reply> {
+    fn tell(&self, _: &Shared, items: Vec<Item>, _: Option<Arc<str>>) -> BoxStream<'static, Reply> {
         let replies: Vec<_> = items.into_iter().map(|it| (self.0)(&it.unwrap())).collect();
         stream::iter(replies).boxed()
     }
@@ -95,8 +95,13 @@ impl Bench {
         let interest = Interest { tenant: acme(), filter: Filter::default() };
         let seat = self.fanout.feed.seat(&acme()).unwrap();
         place.wait(Awaited { interest, after, seat });
-        let mut one =
-            Subscription::new(&self.fanout, Arc::clone(&self.shared), stream::empty().boxed(), place);
+        let mut one = Subscription::new(
+            &self.fanout,
+            Arc::clone(&self.shared),
+            stream::empty().boxed(),
+            place,
+            &"r".into(),
+        );
         let look = std::future::poll_fn(|context| std::task::Poll::Ready(one.poll_next_unpin(context)));
         assert!(look.await.is_pending());
         one

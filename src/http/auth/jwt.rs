@@ -150,11 +150,13 @@ impl Tokens {
     }
 
     async fn verify_by(&self, token: &[u8], header: &Header) -> Result<Verified, Refused> {
+        let tried = self.issuer.generation();
         match self.verify_now(token, header) {
             // Also where the signature is wrong: an issuer with one key may give the next one no other id.
-            Err(Refused::UnknownKey | Refused::Signature) => {
+            Err(refused @ (Refused::UnknownKey | Refused::Signature)) => {
                 self.issuer.look_again().await;
-                self.verify_now(token, header)
+                // By the same keys it would be found wrong again, at the same cost: forgers shall not have it twice.
+                if self.issuer.generation() == tried { Err(refused) } else { self.verify_now(token, header) }
             }
             other => other,
         }

@@ -175,6 +175,8 @@ fn thousandths(quality: &str) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn of(accept: &str) -> Readable {
@@ -288,6 +290,41 @@ mod tests {
             "nonsense",
         ] {
             assert_eq!(media(accept), None, "{accept:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_header_is_read_and_never_promises_what_was_refused(
+            values in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..3)
+        ) {
+            let mut headers = HeaderMap::new();
+            for value in values.iter().filter_map(|it| HeaderValue::from_bytes(it).ok()) {
+                headers.append(ACCEPT, value);
+            }
+            let readable = Readable::of(&headers);
+            // Whoever can be answered in some manner can also be refused in some type.
+            for kind in [Kind::Query, Kind::Mutation, Kind::Subscription] {
+                prop_assert!(readable.manner(kind).is_none() || readable.media().is_some());
+            }
+        }
+
+        #[test]
+        fn the_order_of_ranges_does_not_matter(
+            ranges in prop::collection::vec((
+                prop::sample::select(&[
+                    "application/json", "application/graphql-response+json", "text/event-stream", "*/*",
+                    "multipart/mixed;subscriptionSpec=1.0", "text/html", "image/png",
+                ][..]),
+                prop::option::of(prop::sample::select(&["0", "0.3", "0.3000", "1", "2", "-1", "NaN", "inf", "x"][..])),
+            ), 0..6)
+        ) {
+            let written: Vec<_> = ranges.iter().map(|(name, quality)| match quality {
+                Some(quality) => format!("{name};q={quality}"),
+                None => (*name).to_owned(),
+            }).collect();
+            let backwards: Vec<_> = written.iter().rev().cloned().collect();
+            prop_assert_eq!(of(&written.join(", ")), of(&backwards.join(",")));
         }
     }
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 
 use super::{live::Framing, stream::End};
-use crate::graphql::Frame;
+use crate::{graphql::Frame, http::RequestId};
 
 /// GraphQL over SSE.
 pub(super) struct Events;
@@ -29,7 +29,7 @@ impl Framing for Events {
         next(answer.cursor().map(|it| &**it), answer.json().as_bytes()).into()
     }
 
-    fn end(end: &End) -> Option<Bytes> {
+    fn end(end: &End, _id: &RequestId) -> Option<Bytes> {
         match end {
             End::Completed => Some(Bytes::from_static(COMPLETE)),
             End::Refused(answer) => {
@@ -89,8 +89,9 @@ mod tests {
 
     #[test]
     fn a_reader_that_is_sent_on_is_not_told_that_it_is_over() {
-        assert_eq!(Events::end(&End::Completed).as_deref(), Some(COMPLETE));
-        assert!(Events::end(&End::Restarting).is_none() && Events::end(&End::Expired).is_none());
+        let id = RequestId::of(&HeaderMap::new());
+        assert_eq!(Events::end(&End::Completed, &id).as_deref(), Some(COMPLETE));
+        assert!(Events::end(&End::Restarting, &id).is_none() && Events::end(&End::Expired, &id).is_none());
     }
 
     #[test]

@@ -33,8 +33,8 @@ pub(super) trait Framing: 'static {
     /// One answer.
     fn answer(answer: &Frame) -> Bytes;
 
-    /// The last word, where there is one.
-    fn end(end: &End) -> Option<Bytes>;
+    /// The last word to that request, where there is one.
+    fn end(end: &End, id: &RequestId) -> Option<Bytes>;
 }
 
 /// Begins an operation, and answers with the stream of what comes of it.
@@ -50,7 +50,7 @@ pub(super) async fn respond<F: Framing>(
     let stream = Stream::begin(state, id, admission.viewer, operation, Some(span)).await;
     let (say, said) = mpsc::channel(limits.backlog);
     let line = Line { say, patience: limits.write_timeout, seat };
-    let task = AbortOnDropHandle::new(tokio::spawn(feed::<F>(stream, line)));
+    let task = AbortOnDropHandle::new(tokio::spawn(feed::<F>(stream, line, id.clone())));
     let pieces = stream::unfold((said, task), |(mut said, task)| async move {
         let piece: Bytes = said.recv().await?;
         Some((piece, (said, task)))
@@ -63,7 +63,7 @@ pub(super) async fn respond<F: Framing>(
     response
 }
 
-async fn feed<F: Framing>(mut stream: Stream, line: Line) {
+async fn feed<F: Framing>(mut stream: Stream, line: Line, id: RequestId) {
     loop {
         let piece = match stream.next().await {
             Said::Answer(answer) => F::answer(&answer),
@@ -71,7 +71,7 @@ async fn feed<F: Framing>(mut stream: Stream, line: Line) {
             Said::End(end) => {
                 // What it held is free before its reader has taken the last word.
                 drop(stream);
-                if let Some(last) = F::end(&end) {
+                if let Some(last) = F::end(&end, &id) {
                     line.say(last).await;
                 }
                 return;

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{error::Category, value::RawValue};
 use url::form_urlencoded;
 
-use super::tokens;
+use super::tokens::{self, DEEPEST, Excess};
 use crate::{
     graphql::{Call, Code, Failure},
     http::Config,
@@ -117,7 +117,7 @@ pub(in crate::http) fn from_query(query: &str) -> Result<Call, Failure> {
     assemble(document, document_id, filled(operation_name), variables.as_deref(), extensions.as_deref())
 }
 
-/// Refuses a document that would be too long to parse.
+/// Refuses a document that would be too long or too deep to parse.
 pub(in crate::http) fn check_length(call: &Call, config: &Config) -> Result<(), Failure> {
     let too_long = |limit: usize, unit: &str| {
         let message = format!("the document is longer than {limit} {unit}");
@@ -127,10 +127,14 @@ pub(in crate::http) fn check_length(call: &Call, config: &Config) -> Result<(), 
     if query.len() > config.document_bytes {
         return too_long(config.document_bytes, "bytes");
     }
-    if tokens::exceed(query, config.document_tokens) {
-        return too_long(config.document_tokens, "tokens");
+    match tokens::excess(query, config.document_tokens) {
+        Some(Excess::Tokens) => too_long(config.document_tokens, "tokens"),
+        Some(Excess::Nesting) => {
+            let message = format!("the document nests deeper than {DEEPEST} brackets within one another");
+            Err(Failure::new(Code::OperationTooExpensive, message))
+        }
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn assemble(
@@ -183,6 +187,8 @@ fn bad(message: impl Into<String>) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn refused(body: &str) -> String {
@@ -282,5 +288,102 @@ mod tests {
         assert_eq!(check("{ a b }"), Ok(()));
         assert_eq!(check("{ a b c }"), Err("the document is longer than 4 tokens".into()));
         assert_eq!(check("{        a }"), Err("the document is longer than 10 bytes".into()));
+    }
+
+    /// JSON as people and machines write it, and sometimes not quite.
+    fn json() -> impl Strategy<Value = String> {
+        let value = prop_oneof![
+            Just("null".to_owned()),
+            any::<bool>().prop_map(|it| it.to_string()),
+            any::<i64>().prop_map(|it| it.to_string()),
+            any::<String>().prop_map(|it| serde_json::Value::from(it).to_string()),
+            "[ -~]{0,12}",
+        ];
+        value.prop_recursive(4, 32, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(|all| format!("[{}]", all.join(","))),
+                prop::collection::vec(("[a-zA-Z0-9]{1,16}", inner), 0..4).prop_map(|all| {
+                    let members: Vec<_> = all.iter().map(|(name, it)| format!("\"{name}\":{it}")).collect();
+                    format!("{{{}}}", members.join(","))
+                }),
+            ]
+        })
+    }
+
+    const MEMBERS: [&str; 5] = ["query", "operationName", "documentId", "variables", "extensions"];
+
+    fn refused_well(outcome: &Result<Call, Failure>) -> bool {
+        outcome.as_ref().err().is_none_or(|it| {
+            let known = matches!(it.code, Code::BadUserInput | Code::OperationTooExpensive);
+            known && !it.message.is_empty() && it.message.len() < 256
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused_in_words(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(refused_well(&from_json(&bytes)));
+            if let Ok(text) = std::str::from_utf8(&bytes) {
+                prop_assert!(refused_well(&from_query(text)));
+            }
+            prop_assert!(from_list(&bytes, 3).is_ok_and(|all| all.iter().all(refused_well))
+                || refused_well(&from_list(&bytes, 3).map(|_| Call::default())));
+        }
+
+        #[test]
+        fn any_members_are_read_or_refused_in_words(
+            members in prop::collection::vec((prop::sample::select(&MEMBERS[..]), json()), 0..6)
+        ) {
+            let all: Vec<_> = members.iter().map(|(name, json)| format!("\"{name}\":{json}")).collect();
+            let body = format!("{{{}}}", all.join(","));
+            let outcome = from_json(body.as_bytes());
+            prop_assert!(refused_well(&outcome), "{} {:?}", body, outcome);
+            let mut names: Vec<_> = members.iter().map(|(name, _)| name).collect();
+            names.sort();
+            names.dedup();
+            prop_assert!(names.len() == members.len() || outcome.is_err(), "a member came twice: {}", body);
+        }
+
+        #[test]
+        fn a_url_and_a_body_with_the_same_members_give_the_same_call(
+            query in prop::option::of(any::<String>()),
+            operation_name in prop::option::of(any::<String>()),
+            document_id in prop::option::of(any::<String>()),
+            variables in prop::option::of(json()),
+            hash in prop::option::of("[0-9a-f]{0,64}"),
+        ) {
+            // A field of a form that is empty counts as one that is not there; a member of an object does not.
+            prop_assume!([&query, &operation_name, &document_id].iter().all(|it| it.as_deref() != Some("")));
+            prop_assume!(variables.as_deref().is_none_or(|it| !it.is_empty()));
+            let extensions = hash.map(|it| {
+                format!(r#"{{"persistedQuery":{{"version":1,"sha256Hash":"{it}"}}}}"#)
+            });
+            let text = |it: &Option<String>| it.as_ref().map(|it| serde_json::Value::from(it.clone()).to_string());
+            let (mut url, mut body) = (form_urlencoded::Serializer::new(String::new()), Vec::new());
+            for (name, plain, json) in [
+                ("query", &query, text(&query)),
+                ("operationName", &operation_name, text(&operation_name)),
+                ("documentId", &document_id, text(&document_id)),
+                ("variables", &variables, variables.clone()),
+                ("extensions", &extensions, extensions.clone()),
+            ] {
+                if let (Some(plain), Some(json)) = (plain, json) {
+                    url.append_pair(name, plain);
+                    body.push(format!("\"{name}\":{json}"));
+                }
+            }
+            let by_url = from_query(&url.finish());
+            let by_body = from_json(format!("{{{}}}", body.join(",")).as_bytes());
+            match (by_url, by_body) {
+                (Ok(one), Ok(other)) => {
+                    prop_assert_eq!(&one.query, &other.query);
+                    prop_assert_eq!(&one.id, &other.id);
+                    prop_assert_eq!(&one.operation_name, &other.operation_name);
+                    prop_assert_eq!(&one.variables, &other.variables);
+                }
+                (Err(one), Err(other)) => prop_assert_eq!(one.code, other.code),
+                (one, other) => prop_assert!(false, "{:?} but {:?}", one, other),
+            }
+        }
     }
 }

@@ -7,7 +7,10 @@
 use bytes::Bytes;
 
 use super::{live::Framing, stream::End};
-use crate::graphql::{Answer, Code, Failure, Frame};
+use crate::{
+    graphql::{Answer, Code, Failure, Frame},
+    http::RequestId,
+};
 
 /// Multipart subscriptions, version 1.0.
 pub(super) struct Parts;
@@ -33,8 +36,8 @@ impl Framing for Parts {
         part(&[b"{\"payload\":", answer.json().as_bytes(), b"}"]).into()
     }
 
-    fn end(end: &End) -> Option<Bytes> {
-        let away = |code, message| Answer::refused(Failure::new(code, message));
+    fn end(end: &End, id: &RequestId) -> Option<Bytes> {
+        let away = |code, message| Answer::refused(Failure::new(code, message)).named(id.as_str());
         Some(match end {
             End::Completed => Bytes::from_static(LAST),
             End::Refused(answer) => fatal(answer),
@@ -85,18 +88,21 @@ mod tests {
 
     #[test]
     fn whoever_is_sent_away_is_told_so_before_the_last_line() {
-        assert_eq!(text(&Parts::end(&End::Completed).unwrap()), "--\r\n");
+        let id = RequestId::of(&http::HeaderMap::new());
+        assert_eq!(text(&Parts::end(&End::Completed, &id).unwrap()), "--\r\n");
         for (end, code) in [
             (End::Restarting, "INTERNAL"),
             (End::Expired, "UNAUTHENTICATED"),
             (End::Refused(Answer::refused(Failure::new(Code::Forbidden, "x")).into()), "FORBIDDEN"),
         ] {
-            let last = Parts::end(&end).unwrap();
+            let last = Parts::end(&end, &id).unwrap();
             let json = text(&last).strip_prefix("\r\ncontent-type: application/json\r\n\r\n").unwrap();
             let json = json.strip_suffix("\r\n--graphql--\r\n").unwrap();
             let error: serde_json::Value = serde_json::from_str(json).unwrap();
             assert!(error["payload"].is_null() && error.get("data").is_none(), "{error}");
             assert_eq!(error["errors"][0]["extensions"]["code"], code);
+            let named = &error["errors"][0]["extensions"]["requestId"];
+            assert!(if code == "INTERNAL" { *named == id.as_str() } else { named.is_null() }, "{error}");
         }
     }
 }

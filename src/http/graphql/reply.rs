@@ -89,6 +89,11 @@ impl Refusal {
         Self::input(StatusCode::PAYLOAD_TOO_LARGE, &format!("the body is longer than {limit} bytes"))
     }
 
+    pub(in crate::http) fn too_many_headers(limit: usize) -> Self {
+        let message = format!("the request has more than {limit} headers");
+        Self::input(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, &message)
+    }
+
     pub(in crate::http) fn too_slow() -> Self {
         Self::input(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")
     }

@@ -1,19 +1,46 @@
-//! Counts a document's tokens before the parser sees it: parsing costs far more than counting.
+//! Counts a document's tokens before the parser sees it, and how deep they nest: parsing costs far more than counting, and
+//! a parser goes down with its text, until its stack ends and the process with it.
 //!
-//! Invariants: linear in the text, no allocation, never a panic; of a well-formed document the count is exact. Not
+//! Invariants: linear in the text, no allocation, never a panic; of a well-formed document the figures are exact. Not
 //! here: whether the document is GraphQL at all. A wrong one is counted somehow and left to the parser.
 
-/// Whether the document has more than `limit` tokens. Reads no further than it must.
-pub(in crate::http) fn exceed(document: &str, limit: usize) -> bool {
-    Tokens(document.as_bytes()).nth(limit).is_some()
+/// Brackets of any kind within one another. Selections may be a hundred deep where an operator allows it, and no argument
+/// of the schema is ten deep; the parser's own stack ends at some three hundred lists within lists.
+pub(in crate::http) const DEEPEST: usize = 128;
+
+/// What a document has too much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::http) enum Excess {
+    Tokens,
+    Nesting,
+}
+
+/// Whether the document has more than `limit` tokens, or nests deeper than [`DEEPEST`]. Reads no further than it must.
+pub(in crate::http) fn excess(document: &str, limit: usize) -> Option<Excess> {
+    let mut deep = 0_usize;
+    for (at, first) in Tokens(document.as_bytes()).enumerate() {
+        if at >= limit {
+            return Some(Excess::Tokens);
+        }
+        match first {
+            b'{' | b'[' | b'(' => deep += 1,
+            b'}' | b']' | b')' => deep = deep.saturating_sub(1),
+            _ => {}
+        }
+        if deep > DEEPEST {
+            return Some(Excess::Nesting);
+        }
+    }
+    None
 }
 
 struct Tokens<'a>(&'a [u8]);
 
 impl Iterator for Tokens<'_> {
-    type Item = ();
+    /// The token's first byte.
+    type Item = u8;
 
-    fn next(&mut self) -> Option<()> {
+    fn next(&mut self) -> Option<u8> {
         self.skip_ignored();
         let length = match *self.0 {
             [] => return None,
@@ -23,8 +50,9 @@ impl Iterator for Tokens<'_> {
             [first, ..] if is_word(first) || first == b'-' => word(self.0),
             _ => 1,
         };
+        let first = self.0.first().copied();
         self.0 = self.0.get(length..).unwrap_or_default();
-        Some(())
+        first
     }
 }
 
@@ -124,9 +152,24 @@ mod tests {
 
     #[test]
     fn the_limit_itself_is_allowed() {
-        assert!(!exceed("{a}", 3));
-        assert!(exceed("{a}", 2));
-        assert!(!exceed("", 0));
+        assert_eq!(excess("{a}", 3), None);
+        assert_eq!(excess("{a}", 2), Some(Excess::Tokens));
+        assert_eq!(excess("", 0), None);
+    }
+
+    #[test]
+    fn what_nests_too_deep_is_told_from_what_is_only_long() {
+        for (open, close) in [("{a", "}"), ("[", "]"), ("(", ")"), ("{a(b:[", "]){a}}")] {
+            let nested = |times: usize| open.repeat(times) + &close.repeat(times);
+            let each = open.bytes().filter(|it| b"{[(".contains(it)).count();
+            assert_eq!(excess(&nested(DEEPEST / each), 10_000), None, "{open}");
+            assert_eq!(excess(&nested(DEEPEST / each + 1), 10_000), Some(Excess::Nesting), "{open}");
+        }
+        let flat = "{ a(b: [1]) { c } } ".repeat(500);
+        assert_eq!(excess(&flat, 10_000), None);
+        assert_eq!(excess(&"}".repeat(500), 10_000), None);
+        let hidden = format!("{{ a(b: \"{0}\", c: \"\"\"{0}\"\"\") #{0}\n }}", "[".repeat(500));
+        assert_eq!(excess(&hidden, 10_000), None, "what stands in strings and comments does not nest");
     }
 
     #[test]
@@ -152,8 +195,8 @@ mod tests {
         ) {
             let document = tokens.join(gap);
             prop_assert_eq!(count(&document), tokens.len());
-            prop_assert!(!exceed(&document, tokens.len()));
-            prop_assert!(tokens.is_empty() || exceed(&document, tokens.len() - 1));
+            prop_assert_eq!(excess(&document, tokens.len()), None);
+            prop_assert!(tokens.is_empty() || excess(&document, tokens.len() - 1) == Some(Excess::Tokens));
         }
     }
 }

@@ -11,7 +11,7 @@ use tower::ServiceExt;
 
 use super::world::{Reply, World};
 use crate::{
-    http::{Admin, admin_router},
+    http::{Admin, Config, admin_router, server::Limits},
     telemetry::Metrics,
 };
 
@@ -40,6 +40,26 @@ async fn a_page_is_there_or_says_how_to_build_it() {
         let again = world.anonymous("GET", path).header("if-none-match", page.header("etag"));
         assert_eq!(Reply::to(again).await.status, 304, "{path}");
     }
+}
+
+#[tokio::test]
+async fn the_explorer_can_be_switched_off() {
+    let browser = "text/html,application/xhtml+xml,*/*;q=0.8";
+    let ask = async |world: &World, path: &str| {
+        Reply::to(world.anonymous("GET", path).header("accept", browser)).await
+    };
+    let on = World::start().await;
+    assert_eq!(ask(&on, "/graphiql/config.json").await.json()["explorer"], true);
+    assert_eq!(ask(&on, "/graphql").await.header("location"), "/graphiql");
+
+    let off = World::with_pages(Config::default(), Limits::default(), false).await;
+    let gone = ask(&off, "/graphiql").await;
+    assert!(gone.status == 404 && gone.text.contains("nothing here"), "{}", gone.text);
+    assert_eq!(ask(&off, "/graphiql/config.json").await.json()["explorer"], false, "the front page knows");
+    let api = ask(&off, "/graphql").await;
+    assert_eq!(api.refusal(), (401, "UNAUTHENTICATED".to_owned()), "an API like any other");
+    assert_eq!(api.header("location"), "");
+    assert_eq!(off.query("{ name }").await.json()["data"]["name"], "crm");
 }
 
 #[tokio::test]

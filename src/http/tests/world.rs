@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::Clock,
     domain::{Scope, Viewer, viewer::Tenants},
-    graphql::{Doorway, Place, Reached, engine::Engine},
+    graphql::{Code, Doorway, Failure, Place, Reached, engine::Engine},
     http::{
         self, ApiKey, Config, Credentials, Origin, Rate, Server, Site, State,
         page::Demo,
@@ -67,12 +67,32 @@ impl Query {
         "boom".parse().unwrap()
     }
 
+    /// Fails as the store does when it does not answer.
+    async fn unwell(&self) -> Option<async_graphql::Result<i32>> {
+        Some(Err(Failure::new(Code::Internal, "the store does not answer").into()))
+    }
+
+    /// Fails so often.
+    async fn failures(&self, times: usize) -> Vec<Failing> {
+        vec![Failing; times]
+    }
+
     /// Waits for the gate.
     async fn gated(&self, ctx: &Context<'_>) -> bool {
         let script = ctx.data_unchecked::<Arc<Script>>();
         script.entered.notify_one();
         script.gate.notified().await;
         true
+    }
+}
+
+#[derive(Clone)]
+pub(super) struct Failing;
+
+#[Object]
+impl Failing {
+    async fn value(&self) -> Option<async_graphql::Result<i32>> {
+        Some(Err("it failed".into()))
     }
 }
 
@@ -133,6 +153,11 @@ impl Subscriptions {
         stream::repeat_with(|| "x".repeat(50_000))
     }
 
+    /// One answer, which failed as the store does.
+    async fn unwell(&self) -> impl Stream<Item = async_graphql::Result<i32>> {
+        stream::once(async { Err(Failure::new(Code::Internal, "the store does not answer").into()) })
+    }
+
     async fn boom(&self) -> impl Stream<Item = i32> {
         stream::once(async { panic!("boom") })
     }
@@ -178,7 +203,7 @@ async fn intake(directory: &TempDir) -> Intake {
     Intake::new(config, Arc::new(journal), clock, grants)
 }
 
-async fn state(config: Config, script: Arc<Script>, directory: &TempDir) -> State {
+async fn state(config: Config, script: Arc<Script>, directory: &TempDir, graphiql: bool) -> State {
     let schema = || Schema::build(Query, Mutation, Subscriptions).data(Arc::clone(&script));
     State {
         config: Config { allowed_origins: vec![Origin::parse(FRIEND).unwrap()], ..config },
@@ -189,6 +214,7 @@ async fn state(config: Config, script: Arc<Script>, directory: &TempDir) -> Stat
         metrics: Arc::new(Metrics::new()),
         site: Site {
             demo: Some(Demo { api_key: "k-crm".into(), tenant_id: "t1".into() }),
+            graphiql,
             sdl: "type Query { name: String! }".into(),
         },
         shutdown: CancellationToken::new(),
@@ -201,9 +227,14 @@ impl World {
     }
 
     pub(super) async fn with(config: Config, limits: Limits) -> Self {
+        Self::with_pages(config, limits, true).await
+    }
+
+    /// With GraphiQL or without.
+    pub(super) async fn with_pages(config: Config, limits: Limits, graphiql: bool) -> Self {
         let script = Arc::new(Script::default());
         let directory = TempDir::new().unwrap();
-        let state = state(config, Arc::clone(&script), &directory).await;
+        let state = state(config, Arc::clone(&script), &directory, graphiql).await;
         let (metrics, shutdown) = (Arc::clone(&state.metrics), state.shutdown.clone());
         let server = Server::bind("127.0.0.1:0".parse().unwrap(), limits).await.unwrap();
         let address = server.address();

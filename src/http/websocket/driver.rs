@@ -243,8 +243,7 @@ impl<'a> Reader<'a> {
         let (state, id) = (&self.session.state, &self.session.id);
         let prepared = panic::catch_unwind(AssertUnwindSafe(|| prepare(state, call, &viewer)));
         let prepared = prepared.unwrap_or_else(|_broke_off| {
-            let failure = Failure::new(Code::Internal, "something went wrong in the gateway");
-            Err(failure.detail("requestId", id.as_str()).into())
+            Err(Failure::new(Code::Internal, "something went wrong in the gateway").into())
         });
         match prepared {
             Ok(operation) => {
@@ -253,7 +252,8 @@ impl<'a> Reader<'a> {
             }
             Err(refused) => {
                 lock(machine).finish(&name);
-                let refused = message::error(self.session.dialect, &name.id, &Answer::refused(refused));
+                let refused = Answer::refused(refused).named(id.as_str());
+                let refused = message::error(self.session.dialect, &name.id, &refused);
                 desk.reply(Message::Text(refused.into())).await;
             }
         }

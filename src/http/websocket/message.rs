@@ -141,6 +141,8 @@ fn quoted(id: &str) -> serde_json::Value {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -191,5 +193,74 @@ mod tests {
         let id = "a\",\"type\":\"x";
         let message: serde_json::Value = serde_json::from_str(&complete(id)).unwrap();
         assert_eq!((&message["id"], &message["type"]), (&id.into(), &"complete".into()));
+    }
+
+    /// A message with some of its members wrong.
+    fn messages() -> impl Strategy<Value = String> {
+        let kind = prop::sample::select(
+            &[
+                "connection_init",
+                "ping",
+                "pong",
+                "subscribe",
+                "start",
+                "complete",
+                "stop",
+                "connection_terminate",
+                "x",
+            ][..],
+        );
+        let piece = prop_oneof![
+            any::<String>().prop_map(|it| serde_json::Value::from(it).to_string()),
+            prop::sample::select(
+                &["null", "7", "{}", "[]", "{", "\"", r#"{"query":"{a}"}"#, r#"{"query":[]}"#][..]
+            )
+            .prop_map(ToOwned::to_owned),
+        ];
+        let member = |name: &'static str| {
+            prop::option::of(piece.clone()).prop_map(move |it| it.map(|it| format!("\"{name}\":{it}")))
+        };
+        (kind, member("id"), member("payload"), member("more")).prop_map(|(kind, id, payload, more)| {
+            let all = [Some(format!("\"type\":\"{kind}\"")), id, payload, more];
+            format!("{{{}}}", all.into_iter().flatten().collect::<Vec<_>>().join(","))
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_said_is_understood_or_refused_in_words(text in prop_oneof![any::<String>(), messages()]) {
+            for dialect in [Dialect::Current, Dialect::Old] {
+                match parse(dialect, &text) {
+                    Err(reason) => prop_assert!(reason.starts_with("Invalid message: ") && reason.len() <= 123),
+                    Ok(ClientMessage::Subscribe { id, payload }) => {
+                        prop_assert!(!id.is_empty() && id.len() <= LONGEST_ID);
+                        let refused = call(&payload).err();
+                        prop_assert!(refused.is_none_or(|it| !it.message.is_empty()));
+                    }
+                    Ok(ClientMessage::Complete { id }) => {
+                        prop_assert!(!id.is_empty() && id.len() <= LONGEST_ID);
+                    }
+                    Ok(ClientMessage::Init(payload) | ClientMessage::Ping(payload)) => {
+                        let shown = payload.as_deref().and_then(authorization);
+                        prop_assert!(shown.is_none() || text.to_ascii_lowercase().contains("authorization"));
+                        let echo = pong(payload.as_deref());
+                        prop_assert!(serde_json::from_str::<serde_json::Value>(&echo).is_ok(), "{}", echo);
+                    }
+                    Ok(ClientMessage::Pong | ClientMessage::Leave) => {}
+                }
+            }
+        }
+
+        #[test]
+        fn what_is_said_in_answer_is_json_with_the_same_id(id in any::<String>()) {
+            for text in [complete(&id), error(Dialect::Current, &id, &refusal()), next(Dialect::Old, &id, &Frame::of(&refusal(), None))] {
+                let message: serde_json::Value = serde_json::from_str(&text).unwrap();
+                prop_assert_eq!(message["id"].as_str(), Some(id.as_str()));
+            }
+        }
+    }
+
+    fn refusal() -> Answer {
+        Answer::refused(crate::graphql::Failure::new(crate::graphql::Code::BadUserInput, "x"))
     }
 }

@@ -1,30 +1,21 @@
 //! Secrets and what people wrote: in no answer, no log line, no metric and no file, whatever goes wrong.
 
-use std::{
-    collections::BTreeMap,
-    fmt::Write as _,
-    fs::File,
-    io::Write as _,
-    path::Path,
-    process::Stdio,
-    sync::{Arc, Mutex},
-};
+mod aurora;
+mod caller;
 
-use axum::{
-    Router,
-    body::Body,
-    extract::Request,
-    http::{HeaderValue, StatusCode, header::AUTHORIZATION},
-    response::{IntoResponse, Response},
-};
+use std::{collections::BTreeMap, fmt::Write as _, fs::File, io::Write as _, path::Path, process::Stdio};
+
 use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
 use heliograph::clock::Clock;
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, task::AbortHandle};
 
+use self::{
+    aurora::{Aurora, Mood},
+    caller::Caller,
+};
 use crate::world::{
     Subscriber,
     issuer::{AUDIENCE, ISSUER, Issuer, Signer},
@@ -101,190 +92,6 @@ fn shown(outputs: &[(String, Vec<u8>)], secrets: &[&str]) -> Vec<String> {
     all
 }
 
-/// An Aurora that says everything it knows, and is unwell in a way that can be chosen.
-struct Aurora {
-    url: String,
-    mood: Arc<Mutex<Mood>>,
-    server: AbortHandle,
-}
-
-#[derive(Clone, Copy)]
-enum Mood {
-    Well,
-    /// This status, with every secret in the body and the headers.
-    Says(u16),
-    Nonsense,
-    WrongTypes,
-    Cut,
-    Redirects,
-}
-
-impl Aurora {
-    async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let mood = Arc::new(Mutex::new(Mood::Well));
-        let felt = Arc::clone(&mood);
-        let router = Router::new().fallback(move |request: Request| {
-            let mood = *felt.lock().unwrap();
-            async move { answer(mood, &request) }
-        });
-        let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() }).abort_handle();
-        Self { url, mood, server }
-    }
-
-    fn is(&self, mood: Mood) {
-        *self.mood.lock().unwrap() = mood;
-    }
-}
-
-impl Drop for Aurora {
-    fn drop(&mut self) {
-        self.server.abort();
-    }
-}
-
-fn answer(mood: Mood, request: &Request) -> Response {
-    let path = request.uri().path();
-    let credential = request.headers().get(AUTHORIZATION).and_then(|it| it.to_str().ok()).unwrap_or_default();
-    if matches!(mood, Mood::Well) || path.ends_with("create_token") && credential.contains(APPLICATION_KEY) {
-        return well(path).into_response();
-    }
-    let echo = format!("{PLANTED} {credential} {APPLICATION_KEY} {} {SESSION_TOKEN}", request.uri());
-    let body = match mood {
-        Mood::Well => unreachable!(),
-        Mood::Says(400 | 422) => json!({ "errors": [{ "message": format!("no {credential}") }] }).to_string(),
-        Mood::Says(_) => {
-            json!({ "errors": [{ "message": echo }], "message": echo, "error": echo }).to_string()
-        }
-        Mood::Nonsense => format!("<html>{echo}"),
-        Mood::WrongTypes => {
-            json!({ "project": echo, "design": [echo], "token": { "bearer_token": [echo] } }).to_string()
-        }
-        Mood::Cut => format!(r#"{{"design": {{"id": "{echo}"#),
-        Mood::Redirects => String::new(),
-    };
-    let status = match mood {
-        Mood::Says(status) => StatusCode::from_u16(status).unwrap(),
-        Mood::Redirects => StatusCode::FOUND,
-        _ => StatusCode::OK,
-    };
-    let mut response = (status, Body::from(body)).into_response();
-    let planted = HeaderValue::from_static(PLANTED);
-    for name in ["x-request-id", "server", "set-cookie", "www-authenticate", "retry-after", "location"] {
-        response.headers_mut().insert(name, planted.clone());
-    }
-    response
-}
-
-fn well(path: &str) -> String {
-    let id = path.rsplit('/').find(|it| it.contains("-0")).unwrap_or("project-0");
-    let body = match path {
-        it if it.ends_with("create_token") => {
-            json!({ "token": { "bearer_token": TEMPORARY_KEY, "expires_at": "2199-01-01 00:00:00 UTC" } })
-        }
-        it if it.ends_with("summary") => json!({ "design": { "id": id } }),
-        it if it.contains("/designs") => {
-            json!({ "design": { "id": id, "project_id": "project-0" }, "designs": [] })
-        }
-        _ => {
-            json!({ "project": { "id": id, "name": "Duck", "location": { "property_address": ADDRESS } }, "projects": [] })
-        }
-    };
-    body.to_string()
-}
-
-/// Asks a gateway everything, and keeps all that it says.
-struct Caller {
-    http: reqwest::Client,
-    base: String,
-    admin: String,
-    said: Vec<(String, Vec<u8>)>,
-}
-
-impl Caller {
-    async fn keep(&mut self, what: &str, request: reqwest::RequestBuilder) {
-        let answer = request.send().await.unwrap();
-        let mut said = format!("{:?}\n", answer.headers()).into_bytes();
-        said.extend(answer.bytes().await.unwrap());
-        self.said.push((what.to_owned(), said));
-    }
-
-    async fn ask(&mut self, bearer: &str, query: &str, variables: Value) {
-        let body = json!({ "query": query, "variables": variables });
-        let request = self.http.post(format!("{}/graphql", self.base)).bearer_auth(bearer).json(&body);
-        self.keep(query, request.header("x-request-id", "a-request-of-the-test")).await;
-    }
-
-    /// One round of everything that meets Aurora.
-    async fn everything(&mut self, bearer: &str, round: usize) {
-        for tenant in [TENANT, OWNER] {
-            let variables =
-                json!({ "t": tenant, "p": format!("project-0{round}"), "d": format!("design-0{round}") });
-            for query in [
-                "query($t: ID, $p: ID!) { project(tenantId: $t, projectId: $p) { name location { propertyAddress } } }",
-                "query($t: ID, $d: ID!) { design(tenantId: $t, designId: $d) { name summary { moduleCount } } }",
-                "query($t: ID) { projects(tenantId: $t) { nodes { name } } }",
-            ] {
-                self.ask(bearer, query, variables.clone()).await;
-            }
-            let create = "mutation($t: ID, $a: String) { createProject(input: { tenantId: $t, location: { propertyAddress: $a } }) { project { id } userErrors { message } } }";
-            self.ask(bearer, create, json!({ "t": tenant, "a": ADDRESS })).await;
-        }
-        let connect = "mutation($s: String!) { connectTenant(input: { tenantId: \"tenant-a\", sessionToken: $s }) { userErrors { message } } }";
-        self.ask(bearer, connect, json!({ "s": format!("{SESSION_TOKEN}-{round}") })).await;
-        self.deliver(&format!("design_id=design-0&job_id=j{round}&status=succeeded")).await;
-    }
-
-    async fn deliver(&mut self, query: &str) {
-        let token = percent(SESSION_TOKEN);
-        let url = format!(
-            "{}/webhooks/aurora/performance_simulation_job_completed?tenant_id={TENANT}&session_token={token}&{query}",
-            self.base
-        );
-        let basic = self.http.get(&url).basic_auth("aurora", Some(BASIC_PASSWORD));
-        self.keep("webhook, basic", basic).await;
-        let token = self.http.get(&url).header("X-Heliograph-Webhook-Token", WEBHOOK_SECRET);
-        self.keep("webhook, token", token).await;
-        self.keep("webhook, wrong", self.http.get(&url).header("X-Heliograph-Webhook-Token", WRONG_KEY))
-            .await;
-    }
-
-    /// What is wrong before anything is run, with a secret in every place where a careless caller could put one.
-    async fn mistakes(&mut self) {
-        self.ask(WRONG_KEY, "{ viewer { name } }", json!({})).await;
-        for document in [
-            format!("{{ viewer {{ name(key: \"{WRONG_KEY}\") }} }}"),
-            format!("{{ viewer {{ name }} \"{WRONG_KEY}\" "),
-            format!("query({WRONG_KEY}: ID) {{ viewer }}"),
-        ] {
-            let body = json!({ "query": document, "key": WRONG_KEY, "extensions": { "key": WRONG_KEY } });
-            let request = self.http.post(format!("{}/graphql", self.base)).bearer_auth(API_KEY).json(&body);
-            let answer = request.send().await.unwrap();
-            // A parser may show the caller their own words; nobody else gets to see them.
-            assert!(answer.status().is_client_error() || answer.status() == 200);
-        }
-        let in_url =
-            format!("{}/graphql?query={{viewer{{name}}}}&access_token={API_KEY}&key={WRONG_KEY}", self.base);
-        self.keep("a key in the URL", self.http.get(&in_url)).await;
-        self.keep("a key in a path", self.http.get(format!("{}/{WRONG_KEY}", self.base))).await;
-        self.keep(
-            "a key as a host",
-            self.http.get(format!("{}/graphql", self.base)).header("host", "h").header("referer", in_url),
-        )
-        .await;
-    }
-
-    async fn pages(&mut self) {
-        for path in ["/", "/graphiql", "/graphiql/config.json", "/schema.graphql"] {
-            self.keep(path, self.http.get(format!("{}{path}", self.base))).await;
-        }
-        for path in ["/metrics", "/readyz", "/healthz"] {
-            self.keep(path, self.http.get(format!("{}{path}", self.admin))).await;
-        }
-    }
-}
-
 fn settings(aurora: &Aurora, issuer: &Issuer, format: &str) -> BTreeMap<String, String> {
     let mut all: BTreeMap<String, String> = [
         ("SERVER__LISTEN", "127.0.0.1:0"),
@@ -337,6 +144,8 @@ async fn all_that_comes_out(format: &str) -> (Vec<(String, Vec<u8>)>, String) {
     let settings = settings(&aurora, &issuer, format);
     let log = logs.path().join("log");
     let mut serve = command(place.path(), &settings);
+    // What other programs of this kind listen to: it must not open what our own filter keeps shut.
+    serve.env("RUST_LOG", "trace");
     let log_file = Stdio::from(File::create(&log).unwrap());
     let (running, base, said) = Running::start_logging(serve.arg("serve"), "listens on ", log_file);
     let admin = said.split("(admin ").nth(1).unwrap().trim_end().trim_end_matches(')').to_owned();
@@ -430,6 +239,53 @@ async fn no_secret_comes_out_whatever_aurora_says_and_however_much_is_logged() {
             .cloned()
             .collect();
         assert_eq!(shown(&personal, &[ADDRESS]), Vec::<String>::new(), "what people wrote is kept nowhere");
+    }
+}
+
+/// What an issuer could say instead of its keys, and what the log then has to say of it.
+fn instead_of_keys() -> Vec<(u16, String, &'static str)> {
+    let unread = "keys could not be read";
+    vec![
+        (500, format!("no: {PLANTED}"), unread),
+        (302, PLANTED.to_owned(), unread),
+        (200, format!("<html>{PLANTED}"), unread),
+        (200, json!({ "keys": PLANTED }).to_string(), unread),
+        (
+            200,
+            json!({ "keys": [{ "kty": "RSA", "kid": PLANTED, "n": PLANTED, "e": PLANTED }] }).to_string(),
+            "no key that can be used",
+        ),
+        (200, json!({ "keys": [{ "kty": PLANTED, "kid": [PLANTED] }] }).to_string(), "key"),
+        (200, format!("{{\"keys\":[],\"{PLANTED}\":\"{PLANTED}"), unread),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issuer_that_says_too_much_is_not_quoted() {
+    let aurora = Aurora::start().await;
+    let signer = Signer::ed(PLANTED);
+    for (status, body, complaint) in instead_of_keys() {
+        let issuer = Issuer::start(&[]).await;
+        issuer.says(status, &body);
+        let (place, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let log = logs.path().join("log");
+        let mut serve = command(place.path(), &settings(&aurora, &issuer, "text"));
+        serve.env("RUST_LOG", "trace");
+        let file = Stdio::from(File::create(&log).unwrap());
+        let (running, base, said) = Running::start_logging(serve.arg("serve"), "listens on ", file);
+        let admin = said.split("(admin ").nth(1).unwrap().trim_end().trim_end_matches(')').to_owned();
+        let http = reqwest::Client::builder().build().unwrap();
+        let mut caller = Caller { http, base, admin, said: Vec::new() };
+        caller
+            .ask(&signer.token(&json!({ "iss": ISSUER, "aud": AUDIENCE })), "{ viewer { name } }", json!({}))
+            .await;
+        caller.pages().await;
+        running.stop();
+        let log = std::fs::read(&log).unwrap();
+        assert!(issuer.fetches() >= 1);
+        assert!(String::from_utf8_lossy(&log).contains(complaint), "{}", String::from_utf8_lossy(&log));
+        caller.said.push(("the log".to_owned(), log));
+        assert_eq!(shown(&caller.said, &[PLANTED]), Vec::<String>::new(), "{status} {body}");
     }
 }
 

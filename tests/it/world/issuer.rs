@@ -74,7 +74,10 @@ impl Signer {
                 json!({ "kty": "OKP", "crv": "Ed25519", "x": encode(pair.public_key().as_ref()) })
             }
         };
-        jwk["kid"] = json!(self.id);
+        // A key without a name has no member for one.
+        if !self.id.is_empty() {
+            jwk["kid"] = json!(self.id);
+        }
         jwk
     }
 
@@ -134,6 +137,7 @@ struct Keys {
     set: Mutex<Value>,
     fetches: AtomicUsize,
     down: AtomicBool,
+    instead: Mutex<Option<(u16, String)>>,
 }
 
 impl Issuer {
@@ -146,6 +150,10 @@ impl Issuer {
             "/jwks.json",
             get(move || async move {
                 served.fetches.fetch_add(1, SeqCst);
+                if let Some((status, body)) = served.instead.lock().unwrap().clone() {
+                    let location = [("location", body.replace(|it: char| it.is_control(), ""))];
+                    return (StatusCode::from_u16(status).unwrap(), location, body).into_response();
+                }
                 match served.down.load(SeqCst) {
                     true => StatusCode::SERVICE_UNAVAILABLE.into_response(),
                     false => served.set.lock().unwrap().to_string().into_response(),
@@ -158,6 +166,11 @@ impl Issuer {
 
     pub(crate) fn has(&self, signers: &[&Signer]) {
         *self.keys.set.lock().unwrap() = set(signers);
+    }
+
+    /// From now on it says this instead, also as a place to go to.
+    pub(crate) fn says(&self, status: u16, body: &str) {
+        *self.keys.instead.lock().unwrap() = Some((status, body.to_owned()));
     }
 
     pub(crate) fn goes_down(&self) {

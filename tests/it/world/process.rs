@@ -52,6 +52,13 @@ impl Running {
         panic!("it ended without saying {mark:?}: {said}");
     }
 
+    /// A figure of its memory in KiB: `VmRSS` is what it has now, `VmHWM` what it had at most.
+    pub(crate) fn memory_kib(&self, what: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
+        let line = status.lines().find_map(|it| it.strip_prefix(what)?.strip_prefix(':')).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// Asks it to end, as an operator does, and waits until it has.
     pub(crate) fn stop(mut self) {
         let pid = self.0.id().to_string();

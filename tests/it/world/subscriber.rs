@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream,
-    tungstenite::{Message, client::IntoClientRequest, http::HeaderValue},
+    tungstenite::{self, Message, client::IntoClientRequest, http::HeaderValue},
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -55,14 +55,30 @@ impl Subscriber {
 
     /// Connects and presents the key.
     pub(crate) async fn knock(url: &str, key: &str) -> Self {
-        let mut request = url.replacen("http", "ws", 1).into_client_request().unwrap();
-        let protocol = HeaderValue::from_static("graphql-transport-ws");
-        request.headers_mut().insert("sec-websocket-protocol", protocol);
-        let (socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
-        let mut this = Self(socket);
         let credential = json!({ "Authorization": format!("Bearer {key}") });
-        this.send(json!({ "type": "connection_init", "payload": credential })).await;
+        Self::say_first(url, json!({ "type": "connection_init", "payload": credential })).await
+    }
+
+    /// Connects and says this first.
+    pub(crate) async fn say_first(url: &str, message: Value) -> Self {
+        let mut this = Self::try_connect(url, None).await.expect("a handshake");
+        this.send(message).await;
         this
+    }
+
+    /// Connects as a page of that origin does, if it may; else the status with which the handshake was refused.
+    pub(crate) async fn try_connect(url: &str, origin: Option<&str>) -> Result<Self, u16> {
+        let mut request = url.replacen("http", "ws", 1).into_client_request().unwrap();
+        let headers = request.headers_mut();
+        headers.insert("sec-websocket-protocol", HeaderValue::from_static("graphql-transport-ws"));
+        if let Some(origin) = origin {
+            headers.insert("origin", HeaderValue::from_str(origin).unwrap());
+        }
+        match tokio_tungstenite::connect_async(request).await {
+            Ok((socket, _)) => Ok(Self(socket)),
+            Err(tungstenite::Error::Http(refused)) => Err(refused.status().as_u16()),
+            Err(other) => panic!("{other}"),
+        }
     }
 
     /// Sends an operation, whatever its payload is.
@@ -71,19 +87,32 @@ impl Subscriber {
     }
 
     async fn send(&mut self, message: Value) {
-        self.0.send(Message::text(message.to_string())).await.unwrap();
+        self.say(message.to_string()).await;
+    }
+
+    /// Sends a message as it is, whatever it is worth.
+    pub(crate) async fn say(&mut self, text: String) {
+        self.0.send(Message::text(text)).await.unwrap();
+    }
+
+    /// The next message, or the code and the reason of the close that came instead.
+    pub(crate) async fn message_or_close(&mut self) -> Result<Value, (u16, String)> {
+        loop {
+            let next = tokio::time::timeout(PATIENCE, self.0.next()).await.expect("a message in time");
+            match next.expect("the socket is open").expect("the socket is sound") {
+                Message::Text(text) => return Ok(serde_json::from_str(&text).unwrap()),
+                Message::Close(frame) => {
+                    let frame = frame.expect("a code");
+                    return Err((frame.code.into(), frame.reason.to_string()));
+                }
+                _ => {}
+            }
+        }
     }
 
     /// The next message.
     pub(crate) async fn message(&mut self) -> Value {
-        loop {
-            let next = tokio::time::timeout(PATIENCE, self.0.next()).await.expect("a message in time");
-            match next.expect("the socket is open").expect("the socket is sound") {
-                Message::Text(text) => return serde_json::from_str(&text).unwrap(),
-                Message::Close(frame) => panic!("closed: {frame:?}"),
-                _ => {}
-            }
-        }
+        self.message_or_close().await.unwrap_or_else(|close| panic!("closed: {close:?}"))
     }
 
     /// The code with which the gateway closes the socket, without another message before.

@@ -2,13 +2,19 @@ import { expect, test } from "vitest";
 import { parseConfig } from "./config";
 
 test("a gateway without a demo has only a version", () => {
-  expect(parseConfig({ version: "1.2.3", demo: null })).toEqual({ version: "1.2.3", demo: null });
-  expect(parseConfig({ version: "1.2.3" })).toEqual({ version: "1.2.3", demo: null });
+  const plain = { version: "1.2.3", demo: null, explorer: true };
+  expect(parseConfig({ version: "1.2.3", demo: null })).toEqual(plain);
+  expect(parseConfig({ version: "1.2.3" })).toEqual(plain);
+});
+
+test("a gateway says whether GraphiQL is switched off", () => {
+  expect(parseConfig({ version: "1.2.3", explorer: true }).explorer).toBe(true);
+  expect(parseConfig({ version: "1.2.3", explorer: false }).explorer).toBe(false);
 });
 
 test("a demo gives its key and its tenant", () => {
   const demo = { apiKey: "k", tenantId: "t" };
-  expect(parseConfig({ version: "1.2.3", demo })).toEqual({ version: "1.2.3", demo });
+  expect(parseConfig({ version: "1.2.3", demo }).demo).toEqual(demo);
 });
 
 test.each([

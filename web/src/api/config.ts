@@ -14,6 +14,8 @@ export interface Config {
   readonly version: string;
   /** Null at every gateway but that of `heliograph demo`. */
   readonly demo: Demo | null;
+  /** Whether GraphiQL is served: an operator can switch it off. */
+  readonly explorer: boolean;
 }
 
 /** Where the gateway serves it, open to everyone. */
@@ -32,6 +34,7 @@ export function parseConfig(json: unknown): Config {
   return {
     version: text(config.version, "version"),
     demo: demo === null ? null : parseDemo(record(demo, "demo")),
+    explorer: config.explorer !== false,
   };
 }
 

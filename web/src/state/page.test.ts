@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { headersWith } from "./headers";
 import { initial, reduce, type State } from "./page";
 
-const config = { version: "1.2.3", demo: null };
+const config = { version: "1.2.3", demo: null, explorer: true };
 
 test("what the gateway said is kept while it is silent", () => {
   const answered = reduce(initial, { type: "configArrived", config });

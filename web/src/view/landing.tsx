@@ -24,10 +24,12 @@ export function Landing({ store, origin }: { store: PageStore; origin: string })
       </p>
 
       <nav className="cards">
-        <a className="card primary" href="/graphiql">
-          <h2>GraphiQL</h2>
-          <p>Ready-made operations: run, change, watch.</p>
-        </a>
+        {state.config?.explorer !== false && (
+          <a className="card primary" href="/graphiql">
+            <h2>GraphiQL</h2>
+            <p>Ready-made operations: run, change, watch.</p>
+          </a>
+        )}
         <a className="card" href="/schema.graphql">
           <h2>Schema</h2>
           <p>Every type and field, with its unit.</p>

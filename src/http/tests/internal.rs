@@ -1,0 +1,87 @@
+//! What went wrong in the gateway itself, on every transport: with the request's id, and with nothing else.
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio_tungstenite::{
+    connect_async,
+    tungstenite::{Message, client::IntoClientRequest, http::HeaderValue},
+};
+
+use super::world::{KEY, Reply, World};
+
+#[tokio::test]
+async fn every_internal_error_names_its_request_over_http_and_in_streams() {
+    let world = World::start().await;
+    for (document, accept) in [
+        ("{ name unwell }", "application/json"),
+        ("{ boom }", "application/json"),
+        ("{ name unwell }", "text/event-stream"),
+        ("subscription { unwell }", "text/event-stream"),
+        ("subscription { boom }", "text/event-stream"),
+        ("subscription { unwell }", "multipart/mixed;subscriptionSpec=1.0"),
+        ("subscription { boom }", "multipart/mixed;subscriptionSpec=1.0"),
+    ] {
+        let request = world.request("POST", "/graphql").header("content-type", "application/json");
+        let request = request.header("accept", accept).header("x-request-id", "the-id-of-this-one");
+        let reply = Reply::to(request.body(json!({ "query": document }).to_string())).await;
+        let named = reply.text.matches(r#""requestId":"the-id-of-this-one""#).count();
+        assert_eq!(
+            (reply.text.matches(r#""INTERNAL""#).count(), named),
+            (1, 1),
+            "{document}: {}",
+            reply.text
+        );
+    }
+    // What is somebody else's affair needs no such name.
+    let refused = world.query("{ nothing }").await;
+    assert!(!refused.text.contains("requestId"), "{}", refused.text);
+}
+
+#[tokio::test]
+async fn every_internal_error_names_its_socket() {
+    let world = World::start().await;
+    let mut request = format!("ws://{}/graphql", world.address).into_client_request().unwrap();
+    for (name, value) in
+        [("sec-websocket-protocol", "graphql-transport-ws"), ("x-request-id", "the-id-of-this-one")]
+    {
+        request.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    let mut socket = connect_async(request).await.unwrap().0;
+    let mut say = vec![json!({ "type": "connection_init", "payload": { "Authorization": KEY } })];
+    for (id, document) in
+        ["{ name unwell }", "{ boom }", "subscription { unwell }", "subscription { boom }"].iter().enumerate()
+    {
+        say.push(json!({ "type": "subscribe", "id": id.to_string(), "payload": { "query": document } }));
+    }
+    let operations = say.len() - 1;
+    for message in say {
+        socket.send(Message::text(message.to_string())).await.unwrap();
+    }
+    let mut named = 0;
+    while named < operations {
+        let Message::Text(text) = socket.next().await.unwrap().unwrap() else { continue };
+        let message: Value = serde_json::from_str(&text).unwrap();
+        let errors = match message["type"].as_str() {
+            Some("next") => message["payload"]["errors"].clone(),
+            Some("error") => message["payload"].clone(),
+            _ => continue,
+        };
+        assert_eq!(errors[0]["extensions"]["code"], "INTERNAL", "{message}");
+        assert_eq!(errors[0]["extensions"]["requestId"], "the-id-of-this-one", "{message}");
+        named += 1;
+    }
+}
+
+#[tokio::test]
+async fn an_answer_has_a_hundred_errors_at_most_and_says_how_many_were_left_out() {
+    let world = World::start().await;
+    for (times, said, left_out) in [(100, 100, None), (250, 100, Some("(and 150 more errors, left out)"))] {
+        let answer = world.query(&format!("{{ failures(times: {times}) {{ value }} }}")).await.json();
+        let errors = answer["errors"].as_array().unwrap();
+        assert_eq!(errors.len(), said);
+        assert_eq!(answer["data"]["failures"].as_array().unwrap().len(), times, "the data is whole");
+        let last = errors.last().unwrap()["message"].as_str().unwrap();
+        assert!(left_out.is_none_or(|it| last.ends_with(it)), "{last}");
+        assert!(errors.iter().all(|it| it["path"].is_array() && it["extensions"]["code"].is_string()));
+    }
+}
