@@ -26,10 +26,15 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use self::gateway::{DESIGN, Gateway, KEY, SUMMARY};
+use self::{
+    gateway::{DESIGN, Gateway, KEY},
+    summary::SUMMARY,
+};
 
 #[path = "common/gateway.rs"]
 mod gateway;
+#[path = "common/summary.rs"]
+mod summary;
 
 const CONNECTIONS: usize = 32;
 const ROUNDS: usize = 7;
@@ -40,7 +45,7 @@ fn main() {
         || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let (gateway_runtime, floor_runtime) = (runtime(), runtime());
 
-    let Gateway { app, sandbox, place } = gateway_runtime.block_on(Gateway::start());
+    let Gateway { app, sandbox, place } = gateway_runtime.block_on(Gateway::with(&[]));
     let gateway = app.addr();
     gateway_runtime.spawn(async move {
         let _kept = (sandbox, place);

@@ -33,12 +33,17 @@ use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use self::gateway::{DESIGN, Gateway, KEY, SUMMARY};
+use self::{
+    gateway::{DESIGN, Gateway, KEY},
+    summary::SUMMARY,
+};
 
 #[path = "common/gateway.rs"]
 mod gateway;
 #[path = "common/hostile.rs"]
 mod hostile;
+#[path = "common/summary.rs"]
+mod summary;
 
 const ROUNDS: usize = 15;
 const IN_A_ROUND: u32 = 2_000;
@@ -51,7 +56,7 @@ const REFUSED_WITHIN: Duration = Duration::from_millis(20);
 
 fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let Gateway { app, sandbox: _sandbox, place: _place } = runtime.block_on(Gateway::start());
+    let Gateway { app, sandbox: _sandbox, place: _place } = runtime.block_on(Gateway::with(&[]));
     let bench = Bench { router: app.router(), doorway: app.doorway() };
     runtime.block_on(async {
         let body = bench.request(summary_body()).await.1;

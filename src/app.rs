@@ -63,6 +63,7 @@ pub struct App {
     relay: Relay,
     reconciler: Reconciler,
     couriers: Couriers,
+    feed: Feed,
     catalog: Catalog,
     aurora: Aurora,
     rotation: Rotation,
@@ -104,7 +105,6 @@ impl App {
         let intake = Intake::new(settings::intake(config), Arc::clone(&journal), clock.clone(), grant);
         let standing = Standing::new(journal.switched_off().await?);
         let (relay, reconciler) = followers(config, &journal, &catalog, &clock, grants, &standing);
-        let creates = catalog.clone();
         let means = means(&journal, &catalog, &cursors, &clock);
         let (outbound, couriers) = deliver::build(settings::targets(config), &means, &db).await?;
         let parts = Parts {
@@ -113,6 +113,8 @@ impl App {
             standing,
             registrations: settings::registrations(config, &aurora, &clock),
             feed: Feed::new(Arc::clone(&journal), config.limits.subscribers_per_tenant),
+            backlog: config.limits.subscriber_backlog,
+            told: Arc::default(),
             cursors,
             outbound: outbound.clone(),
             tenants: settings::tenants(config),
@@ -120,6 +122,7 @@ impl App {
             page_size: u32::try_from(config.limits.page_size)?,
         };
 
+        let (creates, feed) = (parts.catalog.clone(), parts.feed.clone());
         let rotation = Rotation::new(config, aurora.clone(), intake.proofs());
         let counted = counts::Counted {
             aurora: &aurora,
@@ -127,6 +130,7 @@ impl App {
             intake: &intake,
             rotation: &rotation,
             outbound: &outbound,
+            told: &parts.told,
         };
         let counts = counts::sources(&counted);
         let metrics = Arc::new(Metrics::over(counts));
@@ -158,6 +162,7 @@ impl App {
             relay,
             reconciler,
             couriers,
+            feed,
             catalog: creates,
             aurora,
             rotation,
@@ -213,6 +218,7 @@ impl App {
         parts.spawn(self.reconciler.run(work_ends.clone()));
         // Messages that are under way have the whole drain to come to their end.
         parts.spawn(self.couriers.run(self.sockets.clone()));
+        parts.spawn(self.feed.run(work_ends.clone()));
         parts.spawn(self.credentials.keep(work_ends.clone()));
         parts.spawn(self.aurora.keep_fresh(work_ends.clone()));
         parts.spawn(self.rotation.run(work_ends.clone()));

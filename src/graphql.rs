@@ -4,6 +4,7 @@
 //! never Aurora; a field that needs Aurora is nullable and fails alone; what leaves has a code of the closed list.
 
 pub mod admin;
+pub mod answer;
 pub mod connect;
 pub mod connection;
 pub mod context;
@@ -13,6 +14,7 @@ pub mod doorway;
 pub mod engine;
 pub mod error;
 pub mod event;
+mod fanout;
 pub mod global_id;
 pub mod health;
 mod judge;
@@ -35,13 +37,14 @@ use std::sync::Arc;
 
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, SchemaBuilder};
 
-pub use context::{Links, Parts};
+pub use answer::{Answer, Frame, Refused, Reply};
+pub use context::{Links, Parts, Told};
 pub use doorway::Doorway;
-pub use engine::{Answer, Call, Engine, Explain, Kind, Operation, Refused};
+pub use engine::{Call, Engine, Explain, Kind, Operation};
 pub use error::{Code, Failure};
 pub use limit::{Introspection, Limits};
 pub use persisted::Persisted;
-pub use place::Place;
+pub use place::{Place, Reached};
 
 use crate::domain::TenantId;
 

@@ -190,6 +190,8 @@ pub trait Journal: Send + Sync + 'static {
     /// # Errors
     /// When the journal cannot be read.
     async fn stretch(&self, of: &Tenants, after: Seq, limit: usize) -> Result<Stretch, Error>;
+    /// Everybody's events behind `after`, the oldest first, where all of them are at hand without asking the file.
+    fn recent(&self, after: Seq) -> Option<Vec<Arc<Event>>>;
 
     /// The last places, and a sign whenever they move. A place that shows here can be read.
     fn heads(&self) -> watch::Receiver<Heads>;

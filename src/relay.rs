@@ -7,14 +7,16 @@
 
 mod board;
 mod feed;
+mod hub;
 mod lane;
 mod standing;
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use board::{AHEAD, Board, Turn};
-pub use feed::{Feed, Full};
+pub use feed::{Feed, Full, Seat};
 use futures_util::FutureExt;
+pub use hub::{Interest, Listener, Registration};
 use lane::{LaneKey, Rereader};
 pub use standing::Standing;
 use tokio::{

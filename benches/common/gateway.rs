@@ -8,15 +8,8 @@ use heliograph::{
 };
 
 pub(crate) const KEY: &str = "key-of-the-bench";
+pub(crate) const SECRET: &str = "secret-of-the-bench";
 pub(crate) const DESIGN: &str = "bench-design";
-
-pub(crate) const SUMMARY: &str = "query($id: ID!) { designSummary(designId: $id) {
-    designId projectId createdAt systemSizeStc(unit: KILOWATT) systemSizePtc systemSizeAc moduleCount fetchedAt stale
-    billOfMaterials { componentType componentTypeText sku name manufacturerName quantity }
-    arrays { size azimuth pitch configuration face groundMounted module { name ratingStc count orientation }
-        shading { solarAccess { annual monthly } totalSolarResourceFraction } }
-    stringInverters { name ratedPower } batteries { name hasIntegratedInverter }
-    energyProduction { upToDate annual annualOffset monthly } } }";
 
 /// A gateway that has been built and does not run yet, and what must live as long as it does.
 pub(crate) struct Gateway {
@@ -26,8 +19,13 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    pub(crate) async fn start() -> Self {
-        let config = sandbox::Config { listen: "127.0.0.1:0".parse().unwrap(), ..sandbox::Config::default() };
+    /// With further settings than those that every bench needs.
+    pub(crate) async fn with(further: &[(&str, &str)]) -> Self {
+        let config = sandbox::Config {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            requests_per_minute: 0,
+            ..sandbox::Config::default()
+        };
         let sandbox = Sandbox::start(config).await.unwrap();
         sandbox.handle().plant(sandbox::TENANT, "bench-project", DESIGN).unwrap();
         let place = tempfile::tempdir().unwrap();
@@ -37,7 +35,7 @@ impl Gateway {
             ("AURORA__BASE_URL", sandbox.base_url()),
             ("AURORA__TENANTS__0__ID", sandbox::TENANT.to_owned()),
             ("AURORA__TENANTS__0__KEY", sandbox::TENANT_KEY.to_owned()),
-            ("WEBHOOKS__SECRET", "secret-of-the-bench".to_owned()),
+            ("WEBHOOKS__SECRET", SECRET.to_owned()),
             ("AUTH__API_KEYS__0__NAME", "bench".to_owned()),
             ("AUTH__API_KEYS__0__KEY", KEY.to_owned()),
             ("AUTH__API_KEYS__0__TENANTS", sandbox::TENANT.to_owned()),
@@ -46,6 +44,8 @@ impl Gateway {
             ("LIMITS__REQUESTS_PER_MINUTE", "10000000".to_owned()),
             ("STORE__PATH", place.path().join("heliograph.db").display().to_string()),
         ];
+        let further = further.iter().map(|(key, value)| (*key, (*value).to_owned()));
+        let settings = settings.into_iter().chain(further);
         let settings = settings.map(|(key, value)| (format!("HELIOGRAPH_{key}"), value));
         let app = App::build(&Config::load(None, settings).unwrap(), Clock::system()).await.unwrap();
         Self { app, sandbox, place }

@@ -1,11 +1,12 @@
 //! Where the metrics find what other parts count.
 
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, atomic::Ordering};
 
 use crate::{
     aurora::{Aurora, Ending},
     catalog::{Catalog, Look},
     deliver::{Outbound, Outcome, Target},
+    graphql::Told,
     intake::Intake,
     telemetry::metrics::{Lookup, RotationOutcome, Sources, TargetCounts, UpstreamOutcome},
 };
@@ -19,13 +20,17 @@ pub(super) struct Counted<'a> {
     pub(super) intake: &'a Intake,
     pub(super) rotation: &'a Rotation,
     pub(super) outbound: &'a Outbound,
+    pub(super) told: &'a Arc<Told>,
 }
 
 pub(super) fn sources(counted: &Counted<'_>) -> Sources {
     let (aurora, catalog) = (counted.aurora.clone(), counted.catalog.clone());
     let (grants_dropped, rotations) = (counted.intake.grants_dropped(), counted.rotation.counts());
     let outbound = counted.outbound.clone();
+    let (executions, told) = (Arc::clone(counted.told), Arc::clone(counted.told));
     Sources {
+        event_executions: Box::new(move || executions.executions.load(Ordering::Relaxed)),
+        event_answers: Box::new(move || told.answers.load(Ordering::Relaxed)),
         upstream_calls: Box::new(move |outcome| {
             aurora.calls_ended(match outcome {
                 UpstreamOutcome::Ok => Ending::Ok,

@@ -37,7 +37,7 @@ impl Scope {
 }
 
 /// The tenants that a credential, or a target of deliveries, reaches.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Tenants {
     /// Every tenant: an operator's own back end.
     All,

@@ -1,6 +1,6 @@
 //! What resolvers can reach: the parts of the gateway, and what belongs to one request.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, atomic::AtomicU64};
 
 use async_graphql::{Context, ID};
 
@@ -31,6 +31,10 @@ pub struct Parts {
     pub registrations: Registrations,
     /// Whom events are delivered to.
     pub outbound: Outbound,
+    /// Answers that wait in memory for one subscriber. What comes behind them waits in the journal.
+    pub backlog: usize,
+    /// What subscribers were told.
+    pub told: Arc<Told>,
     /// Writes and reads cursors.
     pub cursors: Cursors,
     /// The tenants that the configuration names: what an unbound credential is shown.
@@ -39,6 +43,15 @@ pub struct Parts {
     pub links: Links,
     /// Items in the largest page of a list.
     pub page_size: u32,
+}
+
+/// How much subscribers were told.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// Events that were executed: once for all subscribers of the same operation.
+    pub executions: AtomicU64,
+    /// Answers that were handed to subscribers.
+    pub answers: AtomicU64,
 }
 
 /// Where Aurora's application shows things to people.

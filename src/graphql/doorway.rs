@@ -14,7 +14,8 @@ use futures_util::{
 };
 
 use super::{
-    engine::{Answer, Call, Engine, Kind, Operation, Refused},
+    answer::{Answer, Refused, Reply, reply},
+    engine::{Call, Engine, Kind, Operation},
     error::{Code, Failure},
 };
 use crate::domain::Viewer;
@@ -71,15 +72,14 @@ impl Doorway {
         operation: Operation,
         viewer: Viewer,
         request_id: &str,
-    ) -> BoxStream<'static, Answer> {
+    ) -> BoxStream<'static, Reply> {
         if operation.kind() == Kind::Subscription {
-            let id = request_id.to_owned();
-            let answers = self.0.subscribe(operation, viewer, request_id);
-            return answers.map(move |it| it.named(&id)).boxed();
+            return self.0.subscribe(operation, viewer, request_id);
         }
         let doorway = self.clone();
         let request_id = request_id.to_owned();
-        stream::once(async move { doorway.execute(operation, viewer, &request_id).await }).boxed()
+        let run = async move { reply(doorway.execute(operation, viewer, &request_id).await, None) };
+        stream::once(run).boxed()
     }
 }
 
@@ -93,8 +93,7 @@ trait Run: Send + Sync {
         request_id: &'a str,
     ) -> BoxFuture<'a, Answer>;
 
-    fn subscribe(&self, operation: Operation, viewer: Viewer, request_id: &str)
-    -> BoxStream<'static, Answer>;
+    fn subscribe(&self, operation: Operation, viewer: Viewer, request_id: &str) -> BoxStream<'static, Reply>;
 }
 
 impl<Q, M, S> Run for Engine<Q, M, S>
@@ -116,12 +115,7 @@ where
         Self::execute(self, operation, viewer, request_id).boxed()
     }
 
-    fn subscribe(
-        &self,
-        operation: Operation,
-        viewer: Viewer,
-        request_id: &str,
-    ) -> BoxStream<'static, Answer> {
-        Self::subscribe(self, operation, viewer, request_id).boxed()
+    fn subscribe(&self, operation: Operation, viewer: Viewer, request_id: &str) -> BoxStream<'static, Reply> {
+        Self::subscribe(self, operation, viewer, request_id)
     }
 }

@@ -8,18 +8,23 @@ mod explain;
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use async_graphql::{
-    ObjectType, Request, Response, Schema, SchemaBuilder, ServerError, SubscriptionType, ValidationMode,
-    Value, Variables,
+    Name, ObjectType, Request, Response, Schema, SchemaBuilder, SubscriptionType, ValidationMode, Value,
+    Variables,
     parser::types::{ExecutableDocument, OperationType},
 };
-use futures_util::{FutureExt, Stream, StreamExt};
+use futures_util::{
+    FutureExt, StreamExt,
+    stream::{self, BoxStream},
+};
 
 use super::{
+    answer::{Answer, Refused, Reply, cap, give_codes, reply},
     context::{Asked, Parts},
     error::{Code, Failure},
+    fanout::{Fanout, Shared, Subscription, Tell},
     limit::{Introspection, Limits},
     persisted::Persisted,
-    place::Place,
+    place::{Item, Place},
     prepared::{Documents, Plan, Prepared},
     rules::{Inputs, one_root_field},
     types::Types,
@@ -67,8 +72,11 @@ pub struct Call {
 /// An operation that has been chosen, judged, and may be executed.
 #[derive(Debug)]
 pub struct Operation {
-    document: Arc<ExecutableDocument>,
-    variables: Variables,
+    pub(super) prepared: Arc<Prepared>,
+    /// Its name, as the document has it.
+    pub(super) name: Option<Name>,
+    pub(super) document: Arc<ExecutableDocument>,
+    pub(super) variables: Variables,
     explain: Explain,
     kind: Kind,
     /// Calls to Aurora at the worst, by the document alone; counted where it is only planned.
@@ -96,81 +104,9 @@ impl Operation {
     }
 }
 
-/// What comes back.
-#[derive(Debug)]
-pub struct Answer {
-    /// False when the request was refused before anything ran: then there is no `data`.
-    pub executed: bool,
-    /// Data, errors and extensions.
-    pub response: Response,
-    /// Of an event, its place in their order, whether or not the document asks for it.
-    pub cursor: Option<String>,
-}
-
-/// Why a request does not run: never empty, and every error has a code.
-#[derive(Debug)]
-pub struct Refused(Vec<ServerError>);
-
-impl Refused {
-    /// What validation has against a document.
-    pub(super) fn invalid(mut errors: Vec<ServerError>) -> Self {
-        give_codes(&mut errors, Code::GraphqlValidationFailed);
-        cap(&mut errors, MOST_REFUSALS);
-        Self(errors)
-    }
-
-    /// The first reason.
-    pub(super) fn message(&self) -> &str {
-        self.0.first().map_or("", |it| &it.message)
-    }
-}
-
-impl From<Failure> for Refused {
-    fn from(failure: Failure) -> Self {
-        Self(vec![failure.into()])
-    }
-}
-
 /// Errors of an answer. A page of a hundred projects that cannot be read still says so of each; what goes beyond repeats
 /// itself.
 const MOST_ERRORS: usize = 100;
-
-/// Errors of a request that was refused: nobody mends more at a time, and a document of nonsense has hundreds.
-pub(super) const MOST_REFUSALS: usize = 20;
-
-impl Answer {
-    /// The answer to a request that was refused before anything ran.
-    #[must_use]
-    pub fn refused(why: impl Into<Refused>) -> Self {
-        Self { executed: false, response: Response::from_errors(why.into().0), cursor: None }
-    }
-
-    /// Names the request in every error of ours that does not yet: the operator finds by it what the caller is not told.
-    #[must_use]
-    pub fn named(mut self, request_id: &str) -> Self {
-        for error in &mut self.response.errors {
-            let Some(extensions) = &mut error.extensions else { continue };
-            let is_ours = extensions.get("code").is_some_and(|it| *it == Value::from(Code::Internal.text()));
-            if is_ours && extensions.get("requestId").is_none() {
-                extensions.set("requestId", request_id);
-            }
-        }
-        self
-    }
-
-    /// The answer as JSON: `errors` before `data`, and no `data` where nothing ran.
-    #[must_use]
-    pub fn to_json(&self) -> Vec<u8> {
-        let written = if self.executed {
-            serde_json::to_vec(&self.response)
-        } else {
-            serde_json::to_vec(&serde_json::json!({ "errors": self.response.errors }))
-        };
-        written.unwrap_or_else(|_| {
-            br#"{"errors":[{"message":"the answer could not be written","extensions":{"code":"INTERNAL","retryable":true}}]}"#.to_vec()
-        })
-    }
-}
 
 /// The schema with what it needs to run.
 pub struct Engine<Q, M, S> {
@@ -181,6 +117,7 @@ pub struct Engine<Q, M, S> {
     types: Types,
     inputs: Inputs,
     parts: Option<Arc<Parts>>,
+    fanout: Option<Arc<Fanout>>,
     limits: Option<Limits>,
 }
 
@@ -203,6 +140,7 @@ where
             types: Types::of(&sdl),
             inputs: Inputs::of(&sdl),
             parts: None,
+            fanout: None,
             limits: None,
         }
     }
@@ -210,7 +148,10 @@ where
     /// Gives resolvers the parts of the gateway.
     #[must_use]
     pub fn with_parts(self, parts: Arc<Parts>) -> Self {
-        Self { parts: Some(parts), ..self }
+        let teller = Teller { schema: self.schema.clone(), parts: Arc::clone(&parts) };
+        let (feed, told) = (parts.feed.clone(), Arc::clone(&parts.told));
+        let fanout = Fanout::new(feed, parts.backlog, told, Box::new(teller));
+        Self { parts: Some(parts), fanout: Some(fanout), ..self }
     }
 
     /// Refuses operations that ask for too much.
@@ -259,8 +200,9 @@ where
             one_root_field(&document)?;
         }
         let planned = (explain == Explain::Plan).then(|| prepared.measured(plan, &variables).calls());
+        let (name, calls) = (plan.name().cloned(), planned.unwrap_or_default());
         self.persisted.keep(text);
-        Ok(Operation { document, variables, explain, kind, calls: planned.unwrap_or_default(), after: None })
+        Ok(Operation { prepared, name, document, variables, explain, kind, calls, after: None })
     }
 
     /// Chooses the operation, and sees whether the viewer may ask for that much of it.
@@ -312,30 +254,34 @@ where
         operation: Operation,
         viewer: Viewer,
         request_id: &str,
-    ) -> impl Stream<Item = Answer> + Send + 'static + use<Q, M, S> {
-        let refused = may(&viewer, operation.kind).err();
-        let request_id = request_id.to_owned();
-        let place = Arc::new(Place::new(operation.after.clone()));
-        let begin = match refused {
-            Some(failure) => futures_util::stream::once(async { Answer::refused(failure) }).boxed(),
-            None if operation.is_plan() => {
-                let planned = self.plan_by_document(&operation, &viewer);
-                futures_util::stream::once(async { planned }).boxed()
-            }
-            None => {
-                let (request, _asked) = self.request(operation, viewer);
-                let responses = self.schema.execute_stream(request.data(Arc::clone(&place)));
-                responses.map(move |it| Answer { cursor: place.take(), ..finish(it) }).boxed()
-            }
+    ) -> BoxStream<'static, Reply> {
+        if let Err(failure) = may(&viewer, operation.kind) {
+            return stream::once(async { Err(Answer::refused(failure).into()) }).boxed();
+        }
+        if operation.is_plan() {
+            let planned = reply(self.plan_by_document(&operation, &viewer), None);
+            return stream::once(async { planned }).boxed();
+        }
+        let place = Arc::new(Place::asking(operation.after.clone()));
+        let shared = Arc::new(Shared::of(&operation, &viewer));
+        let request_id = Arc::<str>::from(request_id);
+        let request = self.request(operation, viewer).0.data(Arc::clone(&place));
+        let asked = replies(self.schema.execute_stream(request), &place, Some(Arc::clone(&request_id)));
+        let said = match &self.fanout {
+            Some(fanout) => Subscription::new(fanout, shared, asked, place, &request_id).boxed(),
+            None => asked,
         };
-        AssertUnwindSafe(begin).catch_unwind().map(move |item| {
-            item.unwrap_or_else(|_panic| Answer::refused(internal(&request_id, Kind::Subscription)))
+        let said = AssertUnwindSafe(said).catch_unwind();
+        said.map(move |item| {
+            item.unwrap_or_else(|_panic| {
+                Err(Answer::refused(internal(&request_id, Kind::Subscription)).into())
+            })
         })
+        .boxed()
     }
 
     fn request(&self, operation: Operation, viewer: Viewer) -> (Request, Option<Arc<Asked>>) {
-        let mut request = Request::new("").variables(operation.variables);
-        request.set_parsed_query((*operation.document).clone());
+        let request = request(&operation.document, operation.variables);
         match &self.parts {
             Some(parts) => {
                 let begin = if operation.kind == Kind::Subscription { Asked::lasting } else { Asked::new };
@@ -344,6 +290,57 @@ where
             }
             None => (request.data(viewer), None),
         }
+    }
+}
+
+fn request(document: &ExecutableDocument, variables: Variables) -> Request {
+    let mut request = Request::new("").variables(variables);
+    request.set_parsed_query(document.clone());
+    request
+}
+
+/// What is said by responses whose places are told past them: to one request, or to whoever shares it. What would have to
+/// name a request is said to nobody then.
+fn replies(
+    responses: BoxStream<'static, Response>,
+    place: &Arc<Place>,
+    request_id: Option<Arc<str>>,
+) -> BoxStream<'static, Reply> {
+    let place = Arc::clone(place);
+    let said = move |response| {
+        let (answer, reached) = (finish(response), place.take());
+        match &request_id {
+            Some(id) => reply(answer.named(id), reached),
+            None if answer.names() => Err(answer.into()),
+            None => reply(answer, reached),
+        }
+    };
+    responses.map(said).boxed()
+}
+
+/// Tells subscriptions of events.
+struct Teller<Q, M, S> {
+    schema: Schema<Q, M, S>,
+    parts: Arc<Parts>,
+}
+
+impl<Q, M, S> Tell for Teller<Q, M, S>
+where
+    Q: ObjectType + 'static,
+    M: ObjectType + 'static,
+    S: SubscriptionType + 'static,
+{
+    fn tell(
+        &self,
+        shared: &Shared,
+        items: Vec<Item>,
+        request_id: Option<Arc<str>>,
+    ) -> BoxStream<'static, Reply> {
+        let place = Arc::new(Place::telling(items));
+        let asked = Arc::new(Asked::lasting(shared.viewer.clone(), Arc::clone(&self.parts)));
+        let request = request(&shared.document, shared.variables.clone());
+        let responses = self.schema.execute_stream(request.data(asked).data(Arc::clone(&place)));
+        replies(responses, &place, request_id)
     }
 }
 
@@ -391,22 +388,5 @@ fn finish(mut response: Response) -> Answer {
     }
     give_codes(&mut response.errors, Code::BadUserInput);
     cap(&mut response.errors, MOST_ERRORS);
-    Answer { executed, response, cursor: None }
-}
-
-fn give_codes(errors: &mut [ServerError], code: Code) {
-    for error in errors {
-        if error.extensions.as_ref().is_none_or(|it| it.get("code").is_none()) {
-            error.extensions = Some(Failure::new(code, "").extensions());
-        }
-    }
-}
-
-/// Keeps the first errors, and says of how many others there is no more to tell.
-fn cap(errors: &mut Vec<ServerError>, most: usize) {
-    let left_out = errors.len().saturating_sub(most);
-    errors.truncate(most);
-    if let (Some(last), 1..) = (errors.last_mut(), left_out) {
-        last.message.push_str(&format!(" (and {left_out} more errors, left out)"));
-    }
+    Answer { executed, response }
 }

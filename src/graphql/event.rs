@@ -6,7 +6,7 @@ mod standing;
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object, Subscription};
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, stream};
 use kind::Announced;
 pub use kind::{
     AgreementStatusChangedEvent, DesignCompletedEvent, Event, EventParameter, EventSource, EventType,
@@ -17,12 +17,13 @@ use super::{
     connection::{self, PageInfo},
     context::{Reach, not_found},
     error::{self, Code, Failure},
-    place::Place,
+    place::{Awaited, Place, Reached, Stopped},
     scalar::Cursor,
 };
 use crate::{
     domain::{self, DesignId, EventKind, ProjectId, Seq, TenantId},
     journal::{self, Filter},
+    relay::Interest,
 };
 
 /// The root fields of this noun.
@@ -112,6 +113,7 @@ impl EventSubscription {
     }
 }
 
+/// Asked, it says what it waits for and gives nothing; told, it gives what it is told of.
 fn follow(
     ctx: &Context<'_>,
     tenant: TenantId,
@@ -120,25 +122,33 @@ fn follow(
 ) -> Result<impl Stream<Item = async_graphql::Result<Announced>> + use<>, Failure> {
     let parts = ctx.asked().parts_arc();
     let place = Arc::clone(ctx.data_unchecked::<Arc<Place>>());
-    let after = match (place.after(), after) {
-        (Some(seen), _) => Some(open(ctx, &tenant, seen, "Last-Event-ID")?),
-        (None, Some(Cursor(argument))) => Some(open(ctx, &tenant, &argument, "after")?),
-        (None, None) => None,
+    let told = match place.told() {
+        Some(told) => told,
+        None => {
+            let after = match (place.after(), after) {
+                (Some(seen), _) => Some(open(ctx, &tenant, seen, "Last-Event-ID")?),
+                (None, Some(Cursor(argument))) => Some(open(ctx, &tenant, &argument, "after")?),
+                (None, None) => None,
+            };
+            standing::connected(&parts.standing, &tenant)?;
+            let seat = parts.feed.seat(&tenant);
+            let seat = seat.map_err(|full| Failure::new(Code::RateLimited, full.to_string()))?;
+            let interest = Interest { tenant: tenant.clone(), filter };
+            let off = Box::pin(parts.standing.switched_off(tenant.clone()));
+            place.wait(Awaited { interest, after, seat, off });
+            Vec::new()
+        }
     };
-    let standing = parts.standing.clone();
-    standing::connected(&standing, &tenant)?;
-    let events = parts.feed.follow(tenant.clone(), filter, after);
-    let events = events.map_err(|full| Failure::new(Code::RateLimited, full.to_string()))?;
-    let whose = tenant.clone();
-    let events = events.map(move |event| match event {
+    Ok(stream::iter(told).map(move |item| match item {
         Ok(event) => {
+            let seq = Some(event.seq);
             let announced = Announced::new(&parts.cursors, event);
-            place.reach(&announced.cursor);
+            place.reach(Reached { seq, cursor: announced.cursor.clone() });
             Ok(announced)
         }
-        Err(error) => Err(error::journal(&parts.cursors, &tenant, &error).into()),
-    });
-    Ok(standing::until_switched_off(standing, whose, events))
+        Err(Stopped::Journal(error)) => Err(error::journal(&parts.cursors, &tenant, &error).into()),
+        Err(Stopped::SwitchedOff) => Err(standing::switched_off().into()),
+    }))
 }
 
 /// Reads a cursor that a caller gave by some name.

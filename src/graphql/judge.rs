@@ -23,7 +23,7 @@ use async_graphql::{
 use futures_util::FutureExt;
 
 use super::{
-    engine::{MOST_REFUSALS, Refused},
+    answer::{MOST_REFUSALS, Refused},
     error::{Code, Failure},
 };
 

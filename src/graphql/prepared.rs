@@ -14,7 +14,8 @@ use async_graphql::{
 };
 
 use super::{
-    engine::{Kind, Refused},
+    answer::Refused,
+    engine::Kind,
     error::{Code, Failure},
     judge::Judge,
     limit::{self, Measured},
@@ -105,6 +106,10 @@ impl Plan {
 
     pub(super) fn operation(&self) -> &OperationDefinition {
         &self.operation.node
+    }
+
+    pub(super) fn name(&self) -> Option<&Name> {
+        self.name.as_ref()
     }
 
     pub(super) fn kind(&self) -> Kind {

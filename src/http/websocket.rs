@@ -1,14 +1,14 @@
 //! GraphQL over WebSocket: the subprotocol `graphql-transport-ws`, and its predecessor `graphql-ws` for old clients.
 //!
-//! [`protocol`] decides, [`driver`] acts, [`message`] knows the words, [`turns`] lets operations speak in turn, and
-//! [`close`] is the list of codes. Invariants: no operation runs before the caller showed a credential; whatever a
+//! [`protocol`] decides, [`driver`] acts, [`message`] knows the words, [`desk`] is between reading and writing, where
+//! [`turns`] lets operations speak in turn, and [`close`] is the list of codes. Invariants: no operation runs before the caller showed a credential; whatever a
 //! socket does, it costs no more than its [`Limits`]; a slow reader loses its own socket and nothing else.
 //! Not here: what an operation answers.
 
 pub mod close;
+mod desk;
 mod driver;
 mod message;
-mod operation;
 mod protocol;
 mod turns;
 
@@ -31,16 +31,16 @@ use super::{
     server::Seat,
 };
 
-/// Bytes of the buffer that a socket reads into. It is cleared on every read, so a large one costs time, and every
-/// open socket has one, so it costs memory too.
-const READ_BUFFER: usize = 4096;
+/// Bytes of the buffer that a socket reads into. It is cleared on every look, so a large one costs time, and every
+/// open socket has one, so it costs memory too. A usual `subscribe` fits; a longer message takes several reads.
+const READ_BUFFER: usize = 512;
 
 /// What one WebSocket may cost.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Operations that run at once. More are refused one by one, with `RATE_LIMITED`.
     pub operations: usize,
-    /// Answers of one operation that wait for their turn. An operation with more waits itself.
+    /// Answers of a stream over HTTP that wait for their reader. An operation with more waits itself.
     pub backlog: usize,
     /// How long a caller may take to show its credential.
     pub init_timeout: Duration,
@@ -59,7 +59,7 @@ impl Default for Limits {
             backlog: 16,
             init_timeout: Duration::from_secs(10),
             ping_every: Duration::from_secs(20),
-            write_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(8),
             life: Duration::from_secs(12 * 60 * 60),
         }
     }

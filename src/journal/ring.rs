@@ -44,6 +44,15 @@ impl Ring {
         self.start = self.start.max(seq);
     }
 
+    /// Every tenant's events behind a place, if all of them are in here.
+    pub(super) fn since(&self, after: Seq) -> Option<Vec<Arc<Event>>> {
+        if after < self.start {
+            return None;
+        }
+        let from = self.events.partition_point(|event| event.seq <= after);
+        Some(self.events.range(from..).map(Arc::clone).collect())
+    }
+
     /// What [`Journal::events`](super::Journal::events) is to answer, if all of it is in here.
     pub(super) fn slice(
         &self,
@@ -98,6 +107,9 @@ mod tests {
         assert!(ask(15).unwrap().more);
         assert!(ask(ring.head().0).unwrap().events.is_empty());
         assert!(ask(ring.head().0 + 1).is_none());
+        let since = |after| ring.since(Seq(after)).map(|events| events.len());
+        assert_eq!((since(14), since(15)), (None, Some(RING)));
+        assert_eq!((since(ring.head().0), since(ring.head().0 + 1)), (Some(0), Some(0)));
     }
 
     #[test]

@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     clock::{self, Clock},
-    domain::{Delivery, ProjectId, Seq, TenantId, event::Switch, viewer::Tenants},
+    domain::{Delivery, Event, ProjectId, Seq, TenantId, event::Switch, viewer::Tenants},
     sqlite::{self, Db},
 };
 
@@ -267,6 +267,10 @@ impl Journal for SqliteJournal {
         }
         let of = of.clone();
         Ok(self.db.read(move |connection| stretch::stretch(connection, &of, after, limit)).await?)
+    }
+
+    fn recent(&self, after: Seq) -> Option<Vec<Arc<Event>>> {
+        self.live.ring().since(after)
     }
 
     fn heads(&self) -> watch::Receiver<Heads> {

@@ -1,27 +1,29 @@
-//! What a subscriber hears: the announced events behind a cursor, then each new one.
+//! What subscribers hear: the announced events behind a place, and a word whenever there are more.
 //!
 //! There is no hand-over between replay and live: both read the journal in its order, so between them there is
-//! neither gap nor repeat. New events wake the reader; the journal serves recent ones from memory.
+//! neither gap nor repeat. New events wake those who wait for them; the journal serves recent ones from memory.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use futures_util::Stream;
+use tokio_util::sync::CancellationToken;
 
+use super::hub::{Hub, Interest, Listener, Registration};
 use crate::{
     domain::{Event, Seq, TenantId},
-    journal::{Error, Filter, Heads, Journal},
+    journal::{Error, Journal},
 };
 
 /// Events read from the journal in one go: enough to replay quickly, little enough to hold for a slow reader.
 const BATCH: usize = 64;
 
-/// Follows the announced events of a tenant.
+/// Tells of announced events, and reads them.
 #[derive(Clone)]
 pub struct Feed {
     journal: Arc<dyn Journal>,
+    hub: Arc<Hub>,
     seats: Arc<Seats>,
 }
 
@@ -30,31 +32,30 @@ pub struct Feed {
 #[error("the tenant has as many subscriptions as it may have: {0}")]
 pub struct Full(pub usize);
 
-/// How many follow each tenant.
+/// How many subscribe to each tenant.
 struct Seats {
     most: usize,
     taken: Mutex<HashMap<TenantId, usize>>,
 }
 
-/// One reader's seat, given up when it leaves.
-struct Seat {
+/// One subscriber's seat, given up when it leaves.
+pub struct Seat {
     seats: Arc<Seats>,
     tenant: TenantId,
+}
+
+/// A piece of the order of events.
+#[derive(Debug, Default)]
+pub struct Stretch {
+    /// Those that were asked for, the oldest first.
+    pub events: Vec<Arc<Event>>,
+    /// The piece ends here.
+    pub reached: Seq,
 }
 
 impl Seats {
     fn lock(&self) -> MutexGuard<'_, HashMap<TenantId, usize>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn take(self: &Arc<Self>, tenant: &TenantId) -> Result<Seat, Full> {
-        let mut taken = self.lock();
-        let count = taken.entry(tenant.clone()).or_default();
-        if *count >= self.most {
-            return Err(Full(self.most));
-        }
-        *count += 1;
-        Ok(Seat { seats: Arc::clone(self), tenant: tenant.clone() })
     }
 }
 
@@ -70,79 +71,75 @@ impl Drop for Seat {
     }
 }
 
-/// One reader's place.
-struct Reader {
-    _seat: Seat,
-    journal: Arc<dyn Journal>,
-    heads: tokio::sync::watch::Receiver<Heads>,
-    tenant: TenantId,
-    filter: Filter,
-    at: Seq,
-    ready: VecDeque<Arc<Event>>,
-}
-
 impl Feed {
-    /// A feed over a journal, for so many readers of each tenant.
+    /// A feed over a journal, for so many subscribers of each tenant.
     #[must_use]
-    pub fn new(journal: Arc<dyn Journal>, readers_per_tenant: usize) -> Self {
-        let seats = Seats { most: readers_per_tenant, taken: Mutex::default() };
-        Self { journal, seats: Arc::new(seats) }
+    pub fn new(journal: Arc<dyn Journal>, subscribers_per_tenant: usize) -> Self {
+        let told = journal.heads().borrow().events;
+        let seats = Seats { most: subscribers_per_tenant, taken: Mutex::default() };
+        Self { journal, hub: Arc::new(Hub::new(told)), seats: Arc::new(seats) }
     }
 
-    /// Every matching event behind `after`, or from now on: nothing that is announced after this call is missed.
-    /// The stream ends with an error when `after` is older than what is kept, or the journal fails.
+    /// Takes a seat among a tenant's subscribers.
     ///
     /// # Errors
-    /// When the tenant has as many readers as it may have.
-    pub fn follow(
-        &self,
-        tenant: TenantId,
-        filter: Filter,
-        after: Option<Seq>,
-    ) -> Result<impl Stream<Item = Result<Arc<Event>, Error>> + Send + 'static + use<>, Full> {
-        let heads = self.journal.heads();
-        let at = after.unwrap_or_else(|| heads.borrow().events);
-        let reader = Reader {
-            _seat: self.seats.take(&tenant)?,
-            journal: Arc::clone(&self.journal),
-            heads,
-            tenant,
-            filter,
-            at,
-            ready: VecDeque::new(),
-        };
-        Ok(futures_util::stream::unfold(Some(reader), |reader| async move {
-            let mut reader = reader?;
-            match reader.next().await {
-                Ok(Some(event)) => Some((Ok(event), Some(reader))),
-                Ok(None) => None,
-                Err(error) => Some((Err(error), None)),
-            }
-        }))
+    /// When the tenant has as many as it may have.
+    pub fn seat(&self, tenant: &TenantId) -> Result<Seat, Full> {
+        let mut taken = self.seats.lock();
+        let count = taken.entry(tenant.clone()).or_default();
+        if *count >= self.seats.most {
+            return Err(Full(self.seats.most));
+        }
+        *count += 1;
+        Ok(Seat { seats: Arc::clone(&self.seats), tenant: tenant.clone() })
     }
-}
 
-impl Reader {
-    /// The next event, or `None` when the journal closes.
-    async fn next(&mut self) -> Result<Option<Arc<Event>>, Error> {
+    /// The last place: what is announced after this call lies behind it.
+    #[must_use]
+    pub fn head(&self) -> Seq {
+        self.journal.heads().borrow().events
+    }
+
+    /// The place up to which listeners have been told of everything.
+    #[must_use]
+    pub fn told(&self) -> Seq {
+        self.hub.told()
+    }
+
+    /// Has a listener told of what it waits for, until the registration is dropped.
+    #[must_use]
+    pub fn listen(&self, interest: Interest, listener: &Arc<dyn Listener>) -> Registration {
+        self.hub.enter(interest, listener)
+    }
+
+    /// What there is of an interest behind `after`, up to `through` and no more than some at a time.
+    ///
+    /// # Errors
+    /// When something behind `after` is no longer kept or was never announced, or the journal cannot be read.
+    pub async fn read(&self, interest: &Interest, after: Seq, through: Seq) -> Result<Stretch, Error> {
+        let slice = self.journal.events(&interest.tenant, &interest.filter, Some(after), BATCH).await?;
+        let mut events = slice.events;
+        let read = if slice.more { events.last().map_or(through, |it| it.seq) } else { through };
+        events.retain(|it| it.seq <= through);
+        Ok(Stretch { events, reached: read.min(through).max(after) })
+    }
+
+    /// Tells listeners of what is announced, until it is told to stop.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut heads = self.journal.heads();
         loop {
-            if let Some(event) = self.ready.pop_front() {
-                self.at = event.seq;
-                return Ok(Some(event));
-            }
-            // The head is taken before reading: whatever is announced later wakes the wait below.
-            let head = self.heads.borrow_and_update().events;
-            if head > self.at {
-                let slice = self.journal.events(&self.tenant, &self.filter, Some(self.at), BATCH).await?;
-                if slice.events.is_empty() {
-                    self.at = head;
-                } else {
-                    self.ready.extend(slice.events);
-                    continue;
+            // The head is taken before looking: whatever is announced later wakes the wait below.
+            let head = heads.borrow_and_update().events;
+            while self.hub.told() < head {
+                match self.journal.recent(self.hub.told()) {
+                    Some(events) if !events.is_empty() => events.iter().for_each(|it| self.hub.tell(it)),
+                    // More was announced at once than is at hand, or what was at hand has been erased.
+                    _ => self.hub.tell_all(head),
                 }
             }
-            if self.heads.changed().await.is_err() {
-                return Ok(None);
+            tokio::select! {
+                () = stop.cancelled() => return,
+                changed = heads.changed() => if changed.is_err() { return },
             }
         }
     }

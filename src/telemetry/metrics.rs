@@ -18,7 +18,7 @@ use prometheus_client::{
 pub use label::{
     ABORTED, By, DeliveryAnswer, Label, Lookup, Outcome, RotationOutcome, StatusClass, UpstreamOutcome,
 };
-pub use told::{Source, Sources, TargetCounts};
+pub use told::{Count, Source, Sources, TargetCounts};
 
 /// Every metric, as it stands on the metrics page.
 pub const NAMES: &[&str] = &[
@@ -37,6 +37,8 @@ pub const NAMES: &[&str] = &[
     "heliograph_outbound_disabled",
     "heliograph_session_tokens_dropped_total",
     "heliograph_secret_rotations_total",
+    "heliograph_event_executions_total",
+    "heliograph_event_answers_total",
 ];
 
 /// Seconds: from a cached read up to the longest that a request may wait for Aurora.

@@ -160,3 +160,33 @@ fn compare_field(
     let new = demanded.filter(|it| !wanted.arguments.iter().any(|old| old.name == it.name));
     missing.extend(new.map(|it| format!("{path}({}) is newly required", it.name)));
 }
+
+/// What one caller is told of an event, all are told who may see and do the same: nothing of it may be one caller's own.
+#[test]
+fn nothing_that_an_event_leads_to_is_a_callers_own() {
+    let schema = parse(OURS, "schema.graphql");
+    let (mut seen, mut next) = (std::collections::BTreeSet::new(), vec!["Subscription".to_owned()]);
+    while let Some(name) = next.pop() {
+        if !seen.insert(name.clone()) {
+            continue;
+        }
+        let fields = match &schema.types[name.as_str()] {
+            ExtendedType::Object(it) => &it.fields,
+            ExtendedType::Interface(it) => {
+                let implementing = schema.types.values().filter_map(|it| it.as_object());
+                let implementing =
+                    implementing.filter(|of| of.implements_interfaces.iter().any(|i| i.name == it.name));
+                next.extend(implementing.map(|it| it.name.to_string()));
+                &it.fields
+            }
+            ExtendedType::Union(it) => {
+                next.extend(it.members.iter().map(|it| it.to_string()));
+                continue;
+            }
+            _ => continue,
+        };
+        next.extend(fields.values().map(|it| it.ty.inner_named_type().to_string()));
+    }
+    assert!(seen.contains("DesignSummary") && seen.contains("Project"), "the walk came far: {seen:?}");
+    assert!(!seen.contains("Viewer"), "the name of a credential is its own");
+}

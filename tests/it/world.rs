@@ -58,7 +58,8 @@ struct Gateway {
     base: String,
     admin: String,
     stop: CancellationToken,
-    task: JoinHandle<()>,
+    /// Until it has been stopped.
+    task: Option<JoinHandle<()>>,
 }
 
 impl World {
@@ -283,6 +284,13 @@ impl World {
             .await;
     }
 
+    /// The value of one line of the metrics page.
+    pub(crate) async fn count(&self, line: &str) -> u64 {
+        let page = self.http.get(self.admin_url("/metrics")).send().await.unwrap().text().await.unwrap();
+        let value = page.lines().find_map(|it| it.strip_prefix(line)?.strip_prefix(' '));
+        value.map_or(0, |it| it.parse().unwrap())
+    }
+
     /// The ids of the announced events, oldest first.
     pub(crate) async fn announced(&self) -> Vec<String> {
         let answer = self.query("{ events(first: 100) { nodes { id } } }").await;
@@ -325,12 +333,14 @@ impl Gateway {
         let stop = CancellationToken::new();
         let running = app.run(stop.clone());
         let task = tokio::spawn(async move { running.await.unwrap_or_else(|error| panic!("{error:#}")) });
-        Self { base, admin, stop, task }
+        Self { base, admin, stop, task: Some(task) }
     }
 
     async fn stop(&mut self) {
         self.stop.cancel();
-        (&mut self.task).await.unwrap();
+        if let Some(task) = self.task.take() {
+            task.await.unwrap();
+        }
     }
 }
 

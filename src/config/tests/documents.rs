@@ -118,5 +118,5 @@ fn the_defaults_are_those_that_are_promised() {
     assert_eq!((limits.root_fields, limits.directives, limits.page_size), (20, 10, 100));
     assert_eq!((limits.socket_operations, limits.subscribers_per_tenant), (100, 1000));
     assert_eq!((limits.init_timeout.as_secs(), limits.ping_interval.as_secs()), (10, 20));
-    assert_eq!(limits.write_timeout.as_secs(), 10);
+    assert_eq!(limits.write_timeout.as_secs(), 8);
 }

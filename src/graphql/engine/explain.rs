@@ -117,7 +117,7 @@ fn answer(
     let mut response = Response::new(Value::Null);
     response.errors = errors;
     response.extensions.insert("upstream".to_owned(), upstream);
-    Answer { executed: true, response, cursor: None }
+    Answer { executed: true, response }
 }
 
 fn figures(cost: &Cost) -> Value {

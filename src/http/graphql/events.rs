@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 
 use super::{live::Framing, stream::End};
-use crate::{graphql::Answer, http::RequestId};
+use crate::{graphql::Frame, http::RequestId};
 
 /// GraphQL over SSE.
 pub(super) struct Events;
@@ -25,29 +25,31 @@ impl Framing for Events {
         Bytes::from_static(COMMENT)
     }
 
-    fn answer(answer: &Answer) -> Bytes {
-        next(answer).into()
+    fn answer(answer: &Frame) -> Bytes {
+        next(answer.cursor().map(|it| &**it), answer.json().as_bytes()).into()
     }
 
     fn end(end: &End, _id: &RequestId) -> Option<Bytes> {
         match end {
             End::Completed => Some(Bytes::from_static(COMPLETE)),
-            End::Refused(answer) => Some([next(answer).as_slice(), COMPLETE].concat().into()),
+            End::Refused(answer) => {
+                Some([next(None, &answer.to_json()).as_slice(), COMPLETE].concat().into())
+            }
             End::Expired | End::Restarting => None,
         }
     }
 }
 
 /// One answer. JSON as it is written here holds no line break, so one line of data holds it all.
-fn next(answer: &Answer) -> Vec<u8> {
+fn next(cursor: Option<&str>, json: &[u8]) -> Vec<u8> {
     let mut event = b"event: next\n".to_vec();
-    if let Some(id) = answer.cursor.as_deref().filter(|it| is_line(it)) {
+    if let Some(id) = cursor.filter(|it| is_line(it)) {
         event.extend_from_slice(b"id: ");
         event.extend_from_slice(id.as_bytes());
         event.push(b'\n');
     }
     event.extend_from_slice(b"data: ");
-    event.extend_from_slice(&answer.to_json());
+    event.extend_from_slice(json);
     event.extend_from_slice(b"\n\n");
     event
 }
@@ -68,18 +70,12 @@ pub(super) fn last_event_id(headers: &HeaderMap) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use async_graphql::Response;
     use http::HeaderValue;
 
     use super::*;
 
-    fn answer(cursor: Option<&str>) -> Answer {
-        let response = Response::new(async_graphql::Value::Null);
-        Answer { executed: true, response, cursor: cursor.map(ToOwned::to_owned) }
-    }
-
     fn written(cursor: Option<&str>) -> String {
-        String::from_utf8(next(&answer(cursor))).unwrap()
+        String::from_utf8(next(cursor, b"{\"data\":null}")).unwrap()
     }
 
     #[test]

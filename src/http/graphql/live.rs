@@ -16,7 +16,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::stream::{End, Said, Span, Stream};
 use crate::{
-    graphql::{Answer, Operation},
+    graphql::{Frame, Operation},
     http::{Admission, RequestId, State, server::Seat},
 };
 
@@ -31,7 +31,7 @@ pub(super) trait Framing: 'static {
     fn sign_of_life() -> Bytes;
 
     /// One answer.
-    fn answer(answer: &Answer) -> Bytes;
+    fn answer(answer: &Frame) -> Bytes;
 
     /// The last word to that request, where there is one.
     fn end(end: &End, id: &RequestId) -> Option<Bytes>;

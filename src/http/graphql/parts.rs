@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::{live::Framing, stream::End};
 use crate::{
-    graphql::{Answer, Code, Failure},
+    graphql::{Answer, Code, Failure, Frame},
     http::RequestId,
 };
 
@@ -32,8 +32,8 @@ impl Framing for Parts {
         part(&[b"{}"]).into()
     }
 
-    fn answer(answer: &Answer) -> Bytes {
-        part(&[b"{\"payload\":", &answer.to_json(), b"}"]).into()
+    fn answer(answer: &Frame) -> Bytes {
+        part(&[b"{\"payload\":", answer.json().as_bytes(), b"}"]).into()
     }
 
     fn end(end: &End, id: &RequestId) -> Option<Bytes> {
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn a_part_ends_with_the_line_that_ends_it() {
         let response = Response::new(async_graphql::Value::Null);
-        let answer = Answer { executed: true, response, cursor: Some("c".into()) };
+        let answer = Frame::of(&Answer { executed: true, response }, None);
         assert_eq!(
             text(&Parts::answer(&answer)),
             "\r\ncontent-type: application/json\r\n\r\n{\"payload\":{\"data\":null}}\r\n--graphql"

@@ -4,7 +4,13 @@
 //! nothing is said to a credential that has ended; an operation that ended is counted once. Not here: bytes, and how
 //! long a reader may take.
 
-use std::{pin::Pin, sync::Arc, task::Poll, time::Duration};
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use futures_util::{StreamExt, stream::BoxStream};
 use tokio::{
@@ -12,23 +18,19 @@ use tokio::{
     time::{self, Instant, Sleep},
 };
 
-use super::{counter, outcome};
+use super::counter;
 use crate::{
     domain::Viewer,
-    graphql::{Answer, Kind, Operation},
+    graphql::{Answer, Frame, Kind, Operation, Reply},
     http::{RequestId, State},
     telemetry::metrics::{Held, Outcome},
 };
 
 /// What comes of an operation, piece by piece.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it is an answer nearly always, and gone at the next turn of a loop"
-)]
 pub(in crate::http) enum Said {
-    /// One answer.
-    Answer(Answer),
+    /// One answer, which others may have got too.
+    Answer(Arc<Frame>),
     /// Nothing, for so long that the reader may wonder.
     Silence,
     /// The last of it.
@@ -61,9 +63,9 @@ pub(in crate::http) struct Span {
 pub(in crate::http) struct Stream {
     state: Arc<State>,
     kind: Kind,
-    answers: BoxStream<'static, Answer>,
+    answers: BoxStream<'static, Reply>,
     /// What was there at the first look, if anything was.
-    first: Option<Option<Answer>>,
+    first: Option<Option<Reply>>,
     timers: Option<Timers>,
     /// How the last answer counts.
     last: Option<Outcome>,
@@ -87,42 +89,64 @@ impl Stream {
     ) -> Self {
         let running = Held::raise(&state.metrics.operations_running);
         let kind = operation.kind();
-        let mut answers = state.doorway.answers(operation, viewer, id.as_str());
-        let look = std::future::poll_fn(|context| {
-            Poll::Ready(match answers.poll_next_unpin(context) {
-                Poll::Ready(answer) => Some(answer),
-                Poll::Pending => None,
-            })
-        });
-        let first = look.await;
+        let answers = state.doorway.answers(operation, viewer, id.as_str());
         let timers =
             span.map(|it| Timers { life: Box::pin(time::sleep_until(it.until)), silence: it.silence });
-        Self { state: Arc::clone(state), kind, answers, first, timers, last: None, _running: running }
+        let state = Arc::clone(state);
+        let mut this = Self { state, kind, answers, first: None, timers, last: None, _running: running };
+        let look = poll_fn(|context| Poll::Ready(this.answers.poll_next_unpin(context)));
+        if let Poll::Ready(first) = look.await {
+            this.first = Some(first);
+        }
+        this
     }
 
     /// What comes next. Nothing comes after the end.
     pub(in crate::http) async fn next(&mut self) -> Said {
-        let answer = match &mut self.timers {
-            None => next(&mut self.first, &mut self.answers).await,
+        let Self { state, first, answers, timers, .. } = self;
+        let mut answer = poll_fn(|context| poll(first, answers, context));
+        let answer = match timers {
+            None => answer.await,
             Some(timers) => select! {
                 biased;
                 // First, so that nothing is told to a credential that has ended.
                 () = &mut timers.life => return Said::End(End::Expired),
-                () = self.state.shutdown.cancelled() => return Said::End(End::Restarting),
-                answer = next(&mut self.first, &mut self.answers) => answer,
+                () = state.shutdown.cancelled() => return Said::End(End::Restarting),
+                answer = &mut answer => answer,
                 () = time::sleep(timers.silence) => return Said::Silence,
             },
         };
-        let Some(answer) = answer else { return Said::End(End::Completed) };
-        self.last = Some(outcome(&answer));
-        if answer.executed { Said::Answer(answer) } else { Said::End(End::Refused(answer.into())) }
+        self.said(answer)
+    }
+
+    /// The same for whoever looks after the time by itself.
+    pub(in crate::http) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Said> {
+        poll(&mut self.first, &mut self.answers, context).map(|it| self.said(it))
+    }
+
+    fn said(&mut self, reply: Option<Reply>) -> Said {
+        match reply {
+            None => Said::End(End::Completed),
+            Some(Ok(frame)) => {
+                self.last = Some(if frame.failed() { Outcome::Errors } else { Outcome::Ok });
+                Said::Answer(frame)
+            }
+            Some(Err(refused)) => {
+                self.last = Some(Outcome::Refused);
+                Said::End(End::Refused(refused))
+            }
+        }
     }
 }
 
-async fn next(first: &mut Option<Option<Answer>>, rest: &mut BoxStream<'static, Answer>) -> Option<Answer> {
+fn poll(
+    first: &mut Option<Option<Reply>>,
+    rest: &mut BoxStream<'static, Reply>,
+    context: &mut Context<'_>,
+) -> Poll<Option<Reply>> {
     match first.take() {
-        Some(answer) => answer,
-        None => rest.next().await,
+        Some(reply) => Poll::Ready(reply),
+        None => rest.poll_next_unpin(context),
     }
 }
 

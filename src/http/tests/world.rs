@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::Clock,
     domain::{Scope, Viewer, viewer::Tenants},
-    graphql::{Code, Doorway, Failure, Place, engine::Engine},
+    graphql::{Code, Doorway, Failure, Place, Reached, engine::Engine},
     http::{
         self, ApiKey, Config, Credentials, Origin, Rate, Server, Site, State,
         page::Demo,
@@ -134,7 +134,7 @@ impl Subscriptions {
         let place = Arc::clone(ctx.data_unchecked::<Arc<Place>>());
         let seen = place.after().and_then(|it| it.strip_prefix('c')?.parse().ok());
         stream::iter(seen.map_or(0, |it: i32| it + 1)..until)
-            .inspect(move |it| place.reach(&format!("c{it}")))
+            .inspect(move |it| place.reach(Reached { seq: None, cursor: format!("c{it}") }))
     }
 
     /// Says nothing, for ever.

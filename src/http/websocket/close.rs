@@ -36,7 +36,8 @@ impl Close {
     pub const FORBIDDEN: Self =
         Self::new(4403, "Forbidden: send {\"Authorization\":\"Bearer <key>\"} in connection_init");
     /// The credential was shown too long ago.
-    pub const CREDENTIAL_EXPIRED: Self = Self::new(4403, "the credential must be shown anew: connect again");
+    pub const CREDENTIAL_EXPIRED: Self =
+        Self::new(4403, "the credential must be shown anew: connect again and resume");
     /// No subprotocol was offered that is spoken here.
     pub const NO_SUBPROTOCOL: Self =
         Self::new(4406, "Subprotocol not acceptable: offer graphql-transport-ws, or graphql-ws of old");
@@ -49,6 +50,16 @@ impl Close {
 
     const fn new(code: u16, reason: &'static str) -> Self {
         Self { code, reason: Cow::Borrowed(reason) }
+    }
+
+    /// The same, and where to resume if that is what the reader is to do.
+    #[must_use]
+    pub fn after(self, cursor: &str) -> Self {
+        let resumes = self.reason.ends_with("resume");
+        match format!("{} after {cursor}", self.reason) {
+            reason if resumes && reason.len() <= LONGEST_REASON => Self { reason: reason.into(), ..self },
+            _ => self,
+        }
     }
 
     /// A message that the protocol does not know.
@@ -87,5 +98,17 @@ mod tests {
         ] {
             assert!(close.reason.len() <= LONGEST_REASON, "{close:?}");
         }
+    }
+
+    #[test]
+    fn whoever_is_to_resume_is_told_where() {
+        let cursor = "AQ-age0xXXKrrSKrxZeUKG59MtODOSzxIA";
+        for close in [Close::RESTARTING, Close::TOO_SLOW, Close::CREDENTIAL_EXPIRED] {
+            let told = close.clone().after(cursor);
+            assert!(told.reason.ends_with(&format!("resume after {cursor}")), "{told:?}");
+            assert!(told.code == close.code && told.reason.len() <= LONGEST_REASON, "{told:?}");
+            assert_eq!(close.clone().after(&"x".repeat(100)), close, "what does not fit is left out");
+        }
+        assert_eq!(Close::SILENT.after(cursor), Close::SILENT);
     }
 }

@@ -5,6 +5,7 @@
 //! Not here: what the protocol allows, which [`Machine`] decides.
 
 use std::{
+    panic::{self, AssertUnwindSafe},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
@@ -17,29 +18,29 @@ use bytes::Bytes;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use tokio::{
     select,
-    sync::mpsc,
     time::{self, Instant},
 };
-use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     Limits,
     close::Close,
+    desk::{Desk, Next},
     message::{self, Dialect},
-    operation,
-    protocol::{Action, Machine, Name, Serial},
-    turns::{Piece, Running, Turns},
+    protocol::{Action, Machine, Name},
+    turns::Running,
 };
 use crate::{
     domain::Viewer,
-    graphql::{Answer, Code, Explain, Failure},
-    http::{Admission, RequestId, State, auth},
+    graphql::{Answer, Call, Code, Explain, Failure},
+    http::{
+        Admission, RequestId, State, auth,
+        graphql::{
+            prepare,
+            stream::{self, End, Said},
+        },
+    },
     telemetry::metrics::Held,
 };
-
-/// Replies, pings and beginnings that wait to be written. A client that sends faster than it reads is then read
-/// from no faster than it reads.
-const REPLIES: usize = 16;
 
 /// How long a closed socket may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -60,14 +61,6 @@ pub(super) struct Session {
     pub(super) explain: Explain,
 }
 
-/// What the reading loop tells the writing loop.
-enum Out {
-    Text(String),
-    Ping,
-    Begin(Running),
-    Forget(Serial),
-}
-
 /// Serves a socket to its end.
 pub(super) async fn serve<S>(mut socket: S, session: Session)
 where
@@ -78,16 +71,20 @@ where
     let _open = Held::raise(&metrics.sockets_open);
     let ends = OnceLock::new();
     let mut reader = Reader::new(&session, &ends);
+    let desk = Desk::default();
     let close = {
         let (mut sink, mut stream) = (&mut socket).split();
-        let (out, orders) = mpsc::channel(REPLIES);
         let machine = Mutex::new(Machine::new(session.dialect, session.state.config.socket.operations));
         // Unbiased on purpose: a subscription that never pauses would else keep its own `complete` from being read.
         select! {
             () = session.state.shutdown.cancelled() => Close::RESTARTING,
-            close = write(&mut sink, orders, &machine, &session, &ends) => close,
-            close = reader.read(&mut stream, out, &machine) => close,
+            close = write(&mut sink, &desk, &machine, &session, &ends) => close,
+            close = reader.read(&mut stream, &desk, &machine) => close,
         }
+    };
+    let close = match desk.clear() {
+        Some(cursor) => close.after(&cursor),
+        None => close,
     };
     metrics.socket_closed(close.code);
     tracing::info!(
@@ -133,7 +130,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads until the socket is to be closed.
-    async fn read<S>(&mut self, stream: &mut S, out: mpsc::Sender<Out>, machine: &Mutex<Machine>) -> Close
+    async fn read<S>(&mut self, stream: &mut S, desk: &Desk, machine: &Mutex<Machine>) -> Close
     where
         S: Stream<Item = Result<Message, Error>> + Unpin,
     {
@@ -147,7 +144,7 @@ impl<'a> Reader<'a> {
                 // First, so that nothing begins for a credential that has ended.
                 () = &mut deadline => return self.out_of_time(),
                 incoming = stream.next() => incoming,
-                _ = pings.tick() => match self.ping(&out).await {
+                _ = pings.tick() => match self.ping(desk).await {
                     Ok(()) => continue,
                     Err(close) => return close,
                 },
@@ -157,7 +154,8 @@ impl<'a> Reader<'a> {
             let received = select! {
                 biased;
                 () = &mut deadline => return self.out_of_time(),
-                received = self.receive(incoming, &out, machine) => received,
+                // Apart from the task, whose memory an idle socket would keep for it.
+                received = Box::pin(self.receive(incoming, desk, machine)) => received,
             };
             if let Err(close) = received {
                 return close;
@@ -172,18 +170,19 @@ impl<'a> Reader<'a> {
         if self.viewer.is_some() { Close::CREDENTIAL_EXPIRED } else { Close::INIT_TIMEOUT }
     }
 
-    async fn ping(&mut self, out: &mpsc::Sender<Out>) -> Result<(), Close> {
+    async fn ping(&mut self, desk: &Desk) -> Result<(), Close> {
         if self.unanswered >= UNANSWERED {
             return Err(Close::SILENT);
         }
         self.unanswered += 1;
-        tell(out, Out::Ping).await
+        desk.reply(Message::Ping(Bytes::new())).await;
+        Ok(())
     }
 
     async fn receive(
         &mut self,
         incoming: Option<Result<Message, Error>>,
-        out: &mpsc::Sender<Out>,
+        desk: &Desk,
         machine: &Mutex<Machine>,
     ) -> Result<(), Close> {
         let message = match incoming {
@@ -215,15 +214,16 @@ impl<'a> Reader<'a> {
             }
         }
         match action {
-            Action::Wait | Action::Admit(_) => Ok(()),
-            Action::Send(text) => tell(out, Out::Text(text)).await,
-            Action::Stop(serial) => tell(out, Out::Forget(serial)).await,
-            Action::Close(close) => Err(close),
+            Action::Wait | Action::Admit(_) => {}
+            Action::Send(text) => desk.reply(Message::Text(text.into())).await,
+            Action::Stop(serial) => desk.end(serial),
+            Action::Close(close) => return Err(close),
             Action::Start(name, call) => match &self.viewer {
-                Some(viewer) => tell(out, Out::Begin(self.begin(name, call, viewer.clone()))).await,
-                None => Err(Close::UNAUTHORIZED),
+                Some(viewer) => self.begin(name, call, viewer.clone(), desk, machine).await,
+                None => return Err(Close::UNAUTHORIZED),
             },
         }
+        Ok(())
     }
 
     /// The credential in the payload counts; without one, that of the handshake.
@@ -237,25 +237,33 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn begin(&self, name: Name, mut call: crate::graphql::Call, viewer: Viewer) -> Running {
+    /// Begins an operation: when this returns, one that listens misses nothing.
+    async fn begin(&self, name: Name, mut call: Call, viewer: Viewer, desk: &Desk, machine: &Mutex<Machine>) {
         call.explain = self.session.explain;
-        let (say, said) = mpsc::channel(self.limits.backlog);
-        let (state, request_id) = (Arc::clone(&self.session.state), self.session.id.clone());
-        let (id, dialect) = (Arc::clone(&name.id), self.session.dialect);
-        let task = tokio::spawn(operation::run(state, request_id, viewer, id, dialect, call, say));
-        Running { name, said, _task: AbortOnDropHandle::new(task) }
+        let (state, id) = (&self.session.state, &self.session.id);
+        let prepared = panic::catch_unwind(AssertUnwindSafe(|| prepare(state, call, &viewer)));
+        let prepared = prepared.unwrap_or_else(|_broke_off| {
+            Err(Failure::new(Code::Internal, "something went wrong in the gateway").into())
+        });
+        match prepared {
+            Ok(operation) => {
+                let stream = stream::Stream::begin(state, id, viewer, operation, None).await;
+                desk.begin(Running::new(name, stream));
+            }
+            Err(refused) => {
+                lock(machine).finish(&name);
+                let refused = Answer::refused(refused).named(id.as_str());
+                let refused = message::error(self.session.dialect, &name.id, &refused);
+                desk.reply(Message::Text(refused.into())).await;
+            }
+        }
     }
-}
-
-async fn tell(out: &mpsc::Sender<Out>, what: Out) -> Result<(), Close> {
-    // The writing loop ends only together with the socket.
-    out.send(what).await.map_err(|_ended| Close::LEFT)
 }
 
 /// Writes until the socket is to be closed: replies first, then what operations say, in turn.
 async fn write<S>(
     sink: &mut S,
-    mut orders: mpsc::Receiver<Out>,
+    desk: &Desk,
     machine: &Mutex<Machine>,
     session: &Session,
     ends: &OnceLock<Instant>,
@@ -264,21 +272,13 @@ where
     S: Sink<Message, Error = Error> + Unpin,
 {
     let write_timeout = session.state.config.socket.write_timeout;
-    let mut turns = Turns::default();
     loop {
-        let message = select! {
-            biased;
-            order = orders.recv() => match order {
-                Some(Out::Text(text)) => Message::Text(text.into()),
-                Some(Out::Ping) => Message::Ping(Bytes::new()),
-                Some(Out::Begin(running)) => { turns.push(running); continue }
-                Some(Out::Forget(serial)) => { turns.remove(serial); continue }
-                None => return Close::LEFT,
-            },
-            (name, piece) = turns.next() => match ends.get() {
+        let message = match desk.next().await {
+            Next::Reply(message) => message,
+            Next::Said(name, said) => match ends.get() {
                 // Checked here too: an operation that never pauses would be heard until the reading loop has its turn.
                 Some(ends) if *ends <= Instant::now() => return Close::CREDENTIAL_EXPIRED,
-                _ => match wanted(session, &name, piece, machine) {
+                _ => match wanted(session.dialect, &name, &said, machine) {
                     Some(text) => Message::Text(text.into()),
                     None => continue,
                 },
@@ -292,17 +292,22 @@ where
     }
 }
 
-/// What is to be written of a piece. An id is free again before the client reads that its operation ended.
-fn wanted(session: &Session, name: &Name, piece: Option<Piece>, machine: &Mutex<Machine>) -> Option<String> {
-    let mut machine = lock(machine);
-    match piece {
-        Some(Piece::Answer(text)) => machine.is_running(name).then_some(text),
-        Some(Piece::End(text)) => machine.finish(name).then_some(text),
-        None => machine.finish(name).then(|| {
-            let failure = Failure::new(Code::Internal, "the operation ended without an answer");
-            let refused = Answer::refused(failure).named(session.id.as_str());
-            message::error(session.dialect, &name.id, &refused)
-        }),
+/// What is to be written of what was said. An id is free again before the client reads that its operation ended.
+fn wanted(dialect: Dialect, name: &Name, said: &Said, machine: &Mutex<Machine>) -> Option<String> {
+    match said {
+        Said::Answer(frame) => {
+            let wanted = lock(machine).is_running(name);
+            wanted.then(|| message::next(dialect, &name.id, frame))
+        }
+        Said::End(end) => {
+            let wanted = lock(machine).finish(name);
+            wanted.then(|| match end {
+                End::Refused(answer) => message::error(dialect, &name.id, answer),
+                End::Completed | End::Expired | End::Restarting => message::complete(&name.id),
+            })
+        }
+        // The socket gives signs of life by itself.
+        Said::Silence => None,
     }
 }
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    graphql::{Answer, Call},
+    graphql::{Answer, Call, Frame},
     http::graphql::params,
 };
 
@@ -110,8 +110,8 @@ pub(super) fn pong(payload: Option<&RawValue>) -> String {
 }
 
 /// One answer of an operation.
-pub(super) fn next(dialect: Dialect, id: &str, answer: &Answer) -> String {
-    let payload = String::from_utf8(answer.to_json()).unwrap_or_default();
+pub(super) fn next(dialect: Dialect, id: &str, answer: &Frame) -> String {
+    let payload = answer.json();
     let kind = match dialect {
         Dialect::Current => "next",
         Dialect::Old => "data",
@@ -253,7 +253,7 @@ mod tests {
 
         #[test]
         fn what_is_said_in_answer_is_json_with_the_same_id(id in any::<String>()) {
-            for text in [complete(&id), error(Dialect::Current, &id, &refusal()), next(Dialect::Old, &id, &refusal())] {
+            for text in [complete(&id), error(Dialect::Current, &id, &refusal()), next(Dialect::Old, &id, &Frame::of(&refusal(), None))] {
                 let message: serde_json::Value = serde_json::from_str(&text).unwrap();
                 prop_assert_eq!(message["id"].as_str(), Some(id.as_str()));
             }

@@ -19,7 +19,11 @@ pub struct Sources {
     /// Targets of deliveries. They are those of the configuration, so that no caller can make the page grow.
     pub targets: Box<dyn Fn() -> Vec<TargetCounts> + Send + Sync>,
     /// Session tokens that came with a delivery and that nobody took in time.
-    pub session_tokens_dropped: Box<dyn Fn() -> u64 + Send + Sync>,
+    pub session_tokens_dropped: Count,
+    /// Events executed for subscribers, once for all who share an operation.
+    pub event_executions: Count,
+    /// Answers with events, handed to subscribers.
+    pub event_answers: Count,
     /// Secrets that changed while the gateway ran.
     pub secret_rotations: Source<RotationOutcome>,
 }
@@ -37,6 +41,9 @@ pub struct TargetCounts {
     pub is_disabled: bool,
 }
 
+/// Tells how many there were.
+pub type Count = Box<dyn Fn() -> u64 + Send + Sync>;
+
 /// Tells how many there were of each.
 pub type Source<L> = Box<dyn Fn(L) -> u64 + Send + Sync>;
 
@@ -50,6 +57,8 @@ impl Sources {
             targets: Box::new(Vec::new),
             session_tokens_dropped: Box::new(|| 0),
             secret_rotations: Box::new(|_| 0),
+            event_executions: Box::new(|| 0),
+            event_answers: Box::new(|| 0),
         }
     }
 }
@@ -70,15 +79,18 @@ impl Collector for Sources {
             ("secret_rotations", "Secrets that changed while the gateway ran, by what came of it");
         by(&mut encoder, rotations, &self.secret_rotations)?;
         targets(&mut encoder, &(self.targets)())?;
-        let counter = ConstCounter::new((self.session_tokens_dropped)());
-        let help = "Session tokens that nobody took in time";
-        counter.encode(encoder.encode_descriptor(
-            "session_tokens_dropped",
-            help,
-            None,
-            counter.metric_type(),
-        )?)
+        let dropped = ("session_tokens_dropped", "Session tokens that nobody took in time");
+        one(&mut encoder, dropped, &self.session_tokens_dropped)?;
+        let executions = ("event_executions", "Events executed for all who subscribe alike");
+        one(&mut encoder, executions, &self.event_executions)?;
+        let answers = ("event_answers", "Answers with events, handed to subscribers");
+        one(&mut encoder, answers, &self.event_answers)
     }
+}
+
+fn one(encoder: &mut DescriptorEncoder<'_>, (name, help): (&str, &str), source: &Count) -> fmt::Result {
+    let counter = ConstCounter::new(source());
+    counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)
 }
 
 fn targets(encoder: &mut DescriptorEncoder<'_>, targets: &[TargetCounts]) -> fmt::Result {

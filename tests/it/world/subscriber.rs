@@ -25,6 +25,20 @@ impl Subscriber {
         this
     }
 
+    /// The same where events may come before the ping is answered: those too.
+    pub(crate) async fn open_busy(url: &str, key: &str, query: &str) -> (Self, Vec<Value>) {
+        let mut this = Self::begin(url, key, query, json!({})).await;
+        this.send(json!({ "type": "ping" })).await;
+        let mut came = Vec::new();
+        loop {
+            let message = this.message().await;
+            if message["type"] == "pong" {
+                return (this, came);
+            }
+            came.push(message);
+        }
+    }
+
     /// Connects, presents the key, and subscribes, without waiting.
     pub(crate) async fn begin(url: &str, key: &str, query: &str, variables: Value) -> Self {
         let mut this = Self::connect(url, key).await;
@@ -120,6 +134,23 @@ impl Subscriber {
             match next.expect("the socket is open").expect("the socket is sound") {
                 Message::Close(frame) => return frame.expect("a code").code.into(),
                 Message::Text(text) => panic!("one more message: {text}"),
+                _ => {}
+            }
+        }
+    }
+
+    /// What was said before the gateway closed the socket with that code, and the reason that it gave.
+    pub(crate) async fn until_closed(&mut self, code: u16) -> (Vec<Value>, String) {
+        let mut said = Vec::new();
+        loop {
+            let next = tokio::time::timeout(PATIENCE, self.0.next()).await.expect("an end in time");
+            match next.expect("the socket is open").expect("the socket is sound") {
+                Message::Text(text) => said.push(serde_json::from_str(&text).unwrap()),
+                Message::Close(frame) => {
+                    let frame = frame.expect("a code");
+                    assert_eq!(u16::from(frame.code), code, "{frame:?}");
+                    return (said, frame.reason.to_string());
+                }
                 _ => {}
             }
         }
