@@ -10,7 +10,7 @@ use std::{
 use heliograph::sandbox::{self, Sandbox};
 use serde_json::{Value, json};
 
-use crate::world::process::{BINARY, Running, command};
+use crate::load::process::{BINARY, Running, command};
 
 const SECRET: &str = "webhook-secret-of-a-process";
 const KEY: &str = "key-of-a-process-0001";

@@ -5,12 +5,16 @@
 mod commands;
 mod credentials;
 mod design;
+mod disk;
 mod documents;
+#[path = "../load/load.rs"]
+mod load;
 mod pages;
 mod project;
 mod relay;
 mod resilience;
 mod schema;
+mod storm;
 mod streams;
 mod subscription;
 mod summary;

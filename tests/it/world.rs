@@ -3,7 +3,6 @@
 mod answer;
 pub(crate) mod issuer;
 mod listener;
-pub(crate) mod process;
 mod subscriber;
 
 use std::{future::Future, sync::Arc, time::Duration};

@@ -25,10 +25,10 @@ use heliograph::clock::Clock;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::AbortHandle};
 
+use crate::load::process::{Running, command};
 use crate::world::{
     Subscriber,
     issuer::{AUDIENCE, ISSUER, Issuer, Signer},
-    process::{Running, command},
 };
 
 const APPLICATION_KEY: &str = "application+key/Zx81QmT4vLw2";

@@ -1,0 +1,1 @@
+//! The disk on a bad day.

@@ -1,0 +1,129 @@
+//! The binary before a sandbox: killed as a power switch would, started again on the same store.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use heliograph::sandbox::{self, Sandbox};
+use tokio::sync::watch;
+
+use super::process::{Running, command};
+
+pub(crate) const SECRET: &str = "webhook-secret-under-load";
+pub(crate) const KEY: &str = "key-under-load-0001";
+
+/// A gateway that comes and goes.
+pub(crate) struct Gateway {
+    place: PathBuf,
+    settings: BTreeMap<String, String>,
+    running: Option<Running>,
+    addresses: watch::Sender<SocketAddr>,
+    admin: String,
+    peak: u64,
+    kills: u32,
+}
+
+impl Gateway {
+    /// Starts one that keeps its store in that folder.
+    pub(crate) fn start(place: &Path, sandbox: &Sandbox, further: &[(&str, &str)]) -> Self {
+        let mut settings: BTreeMap<String, String> = usual(sandbox).into();
+        settings.extend(further.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+        let mut this = Self {
+            place: place.to_owned(),
+            settings,
+            running: None,
+            addresses: watch::Sender::new(([127, 0, 0, 1], 0).into()),
+            admin: String::new(),
+            peak: 0,
+            kills: 0,
+        };
+        this.again();
+        this
+    }
+
+    /// Starts it again. Blocks until it listens.
+    pub(crate) fn again(&mut self) {
+        let (running, base, said) =
+            Running::start(command(&self.place, &self.settings).arg("serve"), "listens on ");
+        let admin = said.split("(admin ").nth(1).and_then(|it| it.split(')').next()).unwrap();
+        admin.clone_into(&mut self.admin);
+        self.running = Some(running);
+        let address = base.trim_start_matches("http://").parse().unwrap();
+        self.addresses.send_replace(address);
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.peak = self.peak_bytes();
+        self.kills += 1;
+        drop(self.running.take());
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub(crate) fn stop(mut self) {
+        if let Some(running) = self.running.take() {
+            running.stop();
+        }
+    }
+
+    /// Where it listens, as it moves.
+    pub(crate) fn addresses(&self) -> watch::Receiver<SocketAddr> {
+        self.addresses.subscribe()
+    }
+
+    /// Where its operator's routes are.
+    pub(crate) fn admin(&self) -> &str {
+        &self.admin
+    }
+
+    /// How often it was killed.
+    pub(crate) fn kills(&self) -> u32 {
+        self.kills
+    }
+
+    /// The most memory that any of its lives has had.
+    pub(crate) fn peak_bytes(&self) -> u64 {
+        let alive = self.running.as_ref().map_or(0, |it| resident_at_most(it.0.id()));
+        self.peak.max(alive)
+    }
+}
+
+/// The high-water mark of a process's resident memory.
+fn resident_at_most(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|it| it.trim().trim_end_matches(" kB").trim().parse::<u64>().ok());
+    kilobytes.unwrap_or(0) * 1024
+}
+
+/// An Aurora that allows as much as is asked.
+pub(crate) async fn sandbox() -> Sandbox {
+    let config = sandbox::Config {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        requests_per_minute: 0,
+        ..sandbox::Config::default()
+    };
+    Sandbox::start(config).await.unwrap()
+}
+
+fn usual(sandbox: &Sandbox) -> [(String, String); 13] {
+    [
+        ("SERVER__LISTEN", "127.0.0.1:0"),
+        ("SERVER__ADMIN_LISTEN", "127.0.0.1:0"),
+        ("AURORA__BASE_URL", &sandbox.base_url()),
+        ("AURORA__REQUESTS_PER_MINUTE", "10000"),
+        ("AURORA__TENANTS__0__ID", sandbox::TENANT),
+        ("AURORA__TENANTS__0__KEY", sandbox::TENANT_KEY),
+        ("WEBHOOKS__SECRET", SECRET),
+        ("AUTH__API_KEYS__0__NAME", "load"),
+        ("AUTH__API_KEYS__0__KEY", KEY),
+        ("AUTH__API_KEYS__0__TENANTS", sandbox::TENANT),
+        ("AUTH__API_KEYS__0__SCOPES", "read"),
+        // The log of a storm is not what is measured.
+        ("LOG__LEVEL", "warn"),
+        ("SERVER__DRAIN", "1s"),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+}
