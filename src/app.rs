@@ -263,10 +263,7 @@ fn readiness(draining: &Arc<AtomicBool>, journal: &Arc<dyn Journal>) -> http::he
         if draining.load(Ordering::Relaxed) {
             return Err("draining");
         }
-        if !journal.writable() {
-            return Err("the store cannot be written");
-        }
-        Ok(())
+        journal.trouble().map_or(Ok(()), Err)
     })
 }
 

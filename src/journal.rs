@@ -187,6 +187,11 @@ pub trait Journal: Send + Sync + 'static {
     /// When nothing was forgotten.
     async fn erase(&self, tenant: &TenantId) -> Result<(), Error>;
 
+    /// Why deliveries cannot be kept now, in a few words.
+    fn trouble(&self) -> Option<&'static str>;
+
     /// Whether deliveries can be kept.
-    fn writable(&self) -> bool;
+    fn writable(&self) -> bool {
+        self.trouble().is_none()
+    }
 }

@@ -42,6 +42,9 @@ pub enum Error {
     /// Too much work is waiting: try again later.
     #[error("the database has too much to do")]
     Busy,
+    /// Another program holds the file: try again later.
+    #[error("another program holds the database")]
+    Held,
     /// The disk did not take it, and nothing of it is kept: try again later.
     #[error("the database cannot write")]
     Unwritable(#[source] Arc<rusqlite::Error>),
@@ -80,9 +83,11 @@ enum Health {
     Sound = 0,
     /// The disk is full; it is tried again.
     Full = 1,
+    /// Another program holds the file; it is tried again.
+    Held = 2,
     /// A write may have been lost on its way to the disk. Never tried again: the second try of a failed sync can
     /// report success for data that is gone.
-    Broken = 2,
+    Broken = 3,
 }
 
 impl State {
@@ -90,6 +95,7 @@ impl State {
         match self.health.load(Ordering::Acquire) {
             0 => Health::Sound,
             1 => Health::Full,
+            2 => Health::Held,
             _ => Health::Broken,
         }
     }
@@ -169,7 +175,18 @@ impl Db {
     /// Whether the last write reached the disk.
     #[must_use]
     pub fn writable(&self) -> bool {
-        self.0.state.health() == Health::Sound
+        self.trouble().is_none()
+    }
+
+    /// Why nothing can be written now, in a few words.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&'static str> {
+        match self.0.state.health() {
+            Health::Sound => None,
+            Health::Full => Some("the disk is full"),
+            Health::Held => Some("another program holds the store"),
+            Health::Broken => Some("a write to the store failed"),
+        }
     }
 
     /// Waits until writing fails for good, so that only opening the file anew can help. A full disk is not that.
@@ -191,8 +208,11 @@ impl Db {
     }
 
     fn enqueue(&self, job: Box<dyn Job>) -> Result<(), Error> {
-        if self.0.state.health() == Health::Broken {
-            return Err(Error::Closed);
+        match self.0.state.health() {
+            Health::Broken => return Err(Error::Closed),
+            // The writer looks for itself when it is let go.
+            Health::Held => return Err(Error::Held),
+            Health::Sound | Health::Full => {}
         }
         let queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
         match queue.as_ref().map(|queue| queue.try_send(job)) {

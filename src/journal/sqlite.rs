@@ -178,8 +178,8 @@ impl Journal for SqliteJournal {
         Ok(self.db.write_then(work, then).await?)
     }
 
-    fn writable(&self) -> bool {
-        self.db.writable()
+    fn trouble(&self) -> Option<&'static str> {
+        self.db.trouble()
     }
 }
 

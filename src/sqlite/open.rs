@@ -16,8 +16,8 @@ const MIGRATIONS: [&str; 2] = [include_str!("0001_start.sql"), include_str!("000
 /// "HELI": tells our files from those of other programs.
 const APPLICATION_ID: i32 = 0x4845_4c49;
 
-/// Only an operator's `sqlite3` can hold us up; five seconds of that are within Aurora's patience of ten.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Only an operator's `sqlite3` can hold us up; two seconds of that are well within Aurora's patience of ten.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Pages of write-ahead log kept on disk after a checkpoint, in bytes: enough to be reused, little to waste.
 const WAL_KEPT_BYTES: i64 = 64 * 1024 * 1024;
@@ -29,11 +29,17 @@ pub enum OpenError {
     #[error("{} does not exist: create the directory, or choose another store.path", .0.display())]
     NoDirectory(PathBuf),
     /// It may not be written.
-    #[error("{} cannot be written: check its owner, its permissions and the mount", .0.display())]
+    #[error("{} cannot be written: check its owner, its permissions and the mount (docs/disk-trouble.md)", .0.display())]
     ReadOnly(PathBuf),
     /// Another process owns it.
     #[error("{} is in use by another heliograph process: one file serves one process", .0.display())]
     InUse(PathBuf),
+    /// Another program, that is no heliograph, keeps it locked.
+    #[error("{} is held by another program: close what has it open, such as sqlite3 or a copy", .0.display())]
+    Held(PathBuf),
+    /// There is no room to begin.
+    #[error("{} has no room: the disk is full; make room and start again (docs/disk-trouble.md)", .0.display())]
+    Full(PathBuf),
     /// It is no database, or another program's.
     #[error("{} is not a heliograph database: choose another store.path", .0.display())]
     NotOurs(PathBuf),
@@ -48,7 +54,7 @@ pub enum OpenError {
         known: i64,
     },
     /// Its pages contradict each other.
-    #[error("{} is damaged: move it away and restore a copy, or recover it with `sqlite3 FILE .recover`", .0.display())]
+    #[error("{} is damaged: move it away and restore a copy, or recover it with `sqlite3 FILE .recover` (docs/disk-trouble.md)", .0.display())]
     Damaged(PathBuf),
     /// The operating system refused something else.
     #[error("{} cannot be opened", .path.display())]
@@ -85,6 +91,7 @@ pub(super) fn open(path: &Path) -> Result<(Connection, File, PathBuf), OpenError
 fn connect(path: &Path) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(|e| opening(path, e))?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(|e| opening(path, e))?;
     let version = version(&connection, path)?;
     let verdict: String =
         connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(|e| opening(path, e))?;
@@ -112,7 +119,6 @@ fn version(connection: &Connection, path: &Path) -> Result<usize, OpenError> {
 
 /// `synchronous = FULL` is what makes a commit survive a power cut; `secure_delete` is what makes an erasure one.
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(64);
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -173,6 +179,7 @@ fn filing(path: &Path, source: io::Error) -> OpenError {
     let path = path.to_owned();
     match source.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => OpenError::ReadOnly(path),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => OpenError::Full(path),
         _ => OpenError::File { path, source },
     }
 }
@@ -184,6 +191,8 @@ pub(super) fn opening(path: &Path, source: rusqlite::Error) -> OpenError {
         Some(ErrorCode::NotADatabase) => OpenError::NotOurs(path),
         Some(ErrorCode::DatabaseCorrupt) => OpenError::Damaged(path),
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => OpenError::ReadOnly(path),
+        Some(ErrorCode::DiskFull) => OpenError::Full(path),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => OpenError::Held(path),
         _ => OpenError::Database { path, source },
     }
 }

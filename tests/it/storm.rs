@@ -14,7 +14,7 @@ async fn in_a_storm_with_kills_every_acknowledged_delivery_is_heard_once_and_in_
     const STORM: Storm = Storm { designs: 20, of_each: 250, listeners: 10, stalled: 5 };
     const KILLS: u64 = 5;
     let (sandbox, place) = (sandbox().await, tempfile::tempdir().unwrap());
-    let mut gateway = Gateway::start(place.path(), &sandbox, &[]);
+    let mut gateway = Gateway::start(place.path(), &sandbox);
     let figures = STORM
         .rage(&sandbox, &mut gateway, async |gateway: &mut Gateway, progress: &Progress| {
             let all = (STORM.designs * STORM.of_each * 2) as u64;

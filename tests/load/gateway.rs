@@ -2,8 +2,11 @@
 
 use std::{
     collections::BTreeMap,
+    fs::{self, OpenOptions},
     net::SocketAddr,
     path::{Path, PathBuf},
+    process::{Command, ExitStatus, Output},
+    time::{Duration, Instant},
 };
 
 use heliograph::sandbox::{self, Sandbox};
@@ -14,10 +17,17 @@ use super::process::{Running, command};
 pub(crate) const SECRET: &str = "webhook-secret-under-load";
 pub(crate) const KEY: &str = "key-under-load-0001";
 
+/// How long it may take to end by itself.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Where its log goes, in its folder.
+const LOG: &str = "gateway.log";
+
 /// A gateway that comes and goes.
 pub(crate) struct Gateway {
     place: PathBuf,
     settings: BTreeMap<String, String>,
+    environment: Vec<(String, String)>,
     running: Option<Running>,
     addresses: watch::Sender<SocketAddr>,
     admin: String,
@@ -27,12 +37,16 @@ pub(crate) struct Gateway {
 
 impl Gateway {
     /// Starts one that keeps its store in that folder.
-    pub(crate) fn start(place: &Path, sandbox: &Sandbox, further: &[(&str, &str)]) -> Self {
-        let mut settings: BTreeMap<String, String> = usual(sandbox).into();
-        settings.extend(further.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+    pub(crate) fn start(place: &Path, sandbox: &Sandbox) -> Self {
+        Self::start_with(place, sandbox, Vec::new())
+    }
+
+    /// The same with something more in its environment.
+    pub(crate) fn start_with(place: &Path, sandbox: &Sandbox, environment: Vec<(String, String)>) -> Self {
         let mut this = Self {
             place: place.to_owned(),
-            settings,
+            settings: usual(sandbox).into(),
+            environment,
             running: None,
             addresses: watch::Sender::new(([127, 0, 0, 1], 0).into()),
             admin: String::new(),
@@ -45,13 +59,47 @@ impl Gateway {
 
     /// Starts it again. Blocks until it listens.
     pub(crate) fn again(&mut self) {
+        let log = OpenOptions::new().create(true).append(true).open(self.place.join(LOG)).unwrap();
         let (running, base, said) =
-            Running::start(command(&self.place, &self.settings).arg("serve"), "listens on ");
+            Running::start_logging(self.command().arg("serve"), "listens on ", log.into());
         let admin = said.split("(admin ").nth(1).and_then(|it| it.split(')').next()).unwrap();
         admin.clone_into(&mut self.admin);
         self.running = Some(running);
         let address = base.trim_start_matches("http://").parse().unwrap();
         self.addresses.send_replace(address);
+    }
+
+    /// The binary with its settings, to be told what to do.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = command(&self.place, &self.settings);
+        command.envs(self.environment.iter().map(|(key, value)| (key, value)));
+        command
+    }
+
+    /// Starts it where it cannot start, and gives what it said.
+    pub(crate) fn refuses(&self) -> String {
+        let Output { status, stderr, .. } = self.command().arg("serve").output().unwrap();
+        let said = String::from_utf8(stderr).unwrap();
+        assert_eq!(status.code(), Some(1), "{said}");
+        said
+    }
+
+    /// What it has said to its operator, over all of its lives.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.place.join(LOG)).unwrap()
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn ended(&mut self) -> ExitStatus {
+        let mut running = self.running.take().unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = running.0.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "it goes on: {}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// SIGKILL.
@@ -92,7 +140,7 @@ impl Gateway {
 
 /// The high-water mark of a process's resident memory.
 fn resident_at_most(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kilobytes = line.and_then(|it| it.trim().trim_end_matches(" kB").trim().parse::<u64>().ok());
     kilobytes.unwrap_or(0) * 1024
