@@ -5,9 +5,10 @@
 //!
 //! Invariants: one process owns the file; nobody is answered before the commit; one caller's failure undoes
 //! nothing of another's; after a failed sync nothing more is written.
-//! Not here: what is kept. The tables are in `0001_start.sql`; their owners are [`journal`](crate::journal) and
+//! Not here: what is kept. The tables are in the `.sql` files beside `open.rs`; their owners are [`journal`](crate::journal) and
 //! [`store`](crate::store).
 
+mod check;
 mod open;
 mod readers;
 #[cfg(test)]
@@ -65,6 +66,7 @@ struct Inner {
     queue: Mutex<Option<SyncSender<Box<dyn Job>>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     readers: Arc<Readers>,
+    check: Mutex<Option<check::Check>>,
     state: Arc<State>,
 }
 
@@ -117,6 +119,7 @@ impl Db {
         let (connection, lock, path) = open::open(path)?;
         let readers = Arc::new(Readers::open(&path).map_err(|source| open::opening(&path, source))?);
         let state = Arc::new(State::default());
+        let check = check::Check::begin(&path, Arc::clone(&state))?;
         let (sender, receiver) = sync_channel(QUEUE);
         let writer = writer::Writer::new(connection, lock, receiver, Arc::clone(&state));
         let thread = std::thread::Builder::new()
@@ -127,6 +130,7 @@ impl Db {
             queue: Mutex::new(Some(sender)),
             thread: Mutex::new(Some(thread)),
             readers,
+            check: Mutex::new(check),
             state,
         })))
     }
@@ -226,6 +230,9 @@ impl Db {
 impl Inner {
     fn stop(&self) {
         self.readers.close();
+        if let Some(check) = self.check.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            check.end();
+        }
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {

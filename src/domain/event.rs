@@ -164,6 +164,8 @@ pub struct Event {
     pub project: Option<ProjectId>,
     /// The delivery that told of it.
     pub delivery: Delivery,
+    /// The place of the event that this one tells again, because an operator wanted it told again.
+    pub replay_of: Option<Seq>,
 }
 
 impl Event {

@@ -97,7 +97,8 @@ pub(in crate::journal) fn completion(tenant: &str, design: &str, job: Option<&st
 }
 
 pub(in crate::journal) fn event(seq: Seq, delivery: Delivery) -> Event {
-    Event { seq, tenant: delivery.tenant.clone().unwrap(), project: delivery.project.clone(), delivery }
+    let (tenant, project) = (delivery.tenant.clone().unwrap(), delivery.project.clone());
+    Event { seq, tenant, project, delivery, replay_of: None }
 }
 
 fn at(delivery: Delivery, clock: &Clock) -> Delivery {

@@ -10,8 +10,14 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::check;
+
 /// Each brings the tables one version further; the file's `user_version` counts those that ran.
-const MIGRATIONS: [&str; 2] = [include_str!("0001_start.sql"), include_str!("0002_projects_of_designs.sql")];
+pub(super) const MIGRATIONS: [&str; 3] = [
+    include_str!("0001_start.sql"),
+    include_str!("0002_projects_of_designs.sql"),
+    include_str!("0003_journal.sql"),
+];
 
 /// "HELI": tells our files from those of other programs.
 const APPLICATION_ID: i32 = 0x4845_4c49;
@@ -93,12 +99,13 @@ fn connect(path: &Path) -> Result<Connection, OpenError> {
     let mut connection = Connection::open_with_flags(path, flags).map_err(|e| opening(path, e))?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(|e| opening(path, e))?;
     let version = version(&connection, path)?;
-    let verdict: String =
-        connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(|e| opening(path, e))?;
-    if verdict != "ok" {
+    check::at_start(&connection, path)?;
+    configure(&connection).and_then(|()| migrate(&mut connection, version)).map_err(|e| opening(path, e))?;
+    let found = tables(&connection).map_err(|e| opening(path, e))?;
+    let wanted = expected_tables().map_err(|e| opening(path, e))?;
+    if !wanted.iter().all(|it| found.contains(it)) {
         return Err(OpenError::Damaged(path.to_owned()));
     }
-    configure(&connection).and_then(|()| migrate(&mut connection, version)).map_err(|e| opening(path, e))?;
     Ok(connection)
 }
 
@@ -136,6 +143,21 @@ fn migrate(connection: &mut Connection, from: usize) -> rusqlite::Result<()> {
         transaction.commit()?;
     }
     Ok(())
+}
+
+/// What the file says of its own tables.
+fn tables(connection: &Connection) -> rusqlite::Result<Vec<[String; 3]>> {
+    connection
+        .prepare("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL")?
+        .query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]))?
+        .collect()
+}
+
+/// What it must say: a letter that flipped there would change what is looked for.
+fn expected_tables() -> rusqlite::Result<Vec<[String; 3]>> {
+    let connection = Connection::open_in_memory()?;
+    MIGRATIONS.iter().try_for_each(|migration| connection.execute_batch(migration))?;
+    tables(&connection)
 }
 
 /// Makes the file if it is not there. Nobody but its owner may read it: it holds ids and a key. SQLite gives its

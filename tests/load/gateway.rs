@@ -110,7 +110,7 @@ impl Gateway {
     }
 
     /// Asks it to stop, and waits until it has.
-    pub(crate) fn stop(mut self) {
+    pub(crate) fn stop(&mut self) {
         if let Some(running) = self.running.take() {
             running.stop();
         }

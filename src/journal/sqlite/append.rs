@@ -26,8 +26,8 @@ pub(super) fn append(
     connection
         .prepare_cached(
             "INSERT INTO deliveries
-                 (name, tenant, design, project, job, status, parameters, received_at, aside, settled_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                 (name, tenant, design, project, job, status, parameters, received_at, aside, settled_at, sum)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?
         .execute(params![
             delivery.name,
@@ -40,6 +40,7 @@ pub(super) fn append(
             delivery.received_at.as_microsecond(),
             aside,
             aside.then(|| now.as_microsecond()),
+            row::delivery_sum(delivery, &parameters),
         ])?;
     let seq = row::place(connection.last_insert_rowid());
     Ok(if aside { Appended::Aside(seq) } else { Appended::New(seq) })

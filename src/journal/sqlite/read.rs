@@ -16,11 +16,11 @@ pub(super) fn heads(connection: &Connection) -> rusqlite::Result<Heads> {
 
 /// The last place ever given out, also if what was there is gone.
 fn head(connection: &Connection, table: &str) -> rusqlite::Result<Seq> {
-    let last = connection
-        .prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = ?1")?
-        .query_row([table], |row| row::seq(row, 0))
-        .optional()?;
-    Ok(last.unwrap_or_default())
+    let sql = format!(
+        "SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = '{table}'), 0),
+                    coalesce((SELECT max(seq) FROM {table}), 0))"
+    );
+    connection.prepare_cached(&sql)?.query_row([], |row| row::seq(row, 0))
 }
 
 /// Deliveries that wait, and those among them that cannot be read.
@@ -103,7 +103,7 @@ pub(super) fn events(
     let columns = row::DELIVERY;
     let mut events = connection
         .prepare_cached(&format!(
-            "SELECT {columns}, e.seq, e.project FROM events e JOIN deliveries d ON d.seq = e.delivery
+            "SELECT {columns}, e.seq, e.project, e.sum, e.delivery, d.replay_of FROM events e JOIN deliveries d ON d.seq = e.delivery
              WHERE {condition} AND e.seq > ? ORDER BY e.seq LIMIT ?"
         ))?
         .query_map(params_from_iter(values), |row| event(row, tenant))?
@@ -114,11 +114,15 @@ pub(super) fn events(
 }
 
 fn event(row: &Row<'_>, tenant: &TenantId) -> rusqlite::Result<Arc<Event>> {
+    const AT: usize = row::DELIVERY_WIDTH;
+    let project = row::id(row, AT + 1, ProjectId::parse)?;
+    row::check(row, AT + 2, row::event_sum(row::seq(row, AT + 3)?, project.as_ref()))?;
     Ok(Arc::new(Event {
-        seq: row::seq(row, row::DELIVERY_WIDTH)?,
+        seq: row::seq(row, AT)?,
         tenant: tenant.clone(),
-        project: row::id(row, row::DELIVERY_WIDTH + 1, ProjectId::parse)?,
+        project,
         delivery: row::delivery(row, 0)?,
+        replay_of: row::maybe_seq(row, AT + 4)?,
     }))
 }
 

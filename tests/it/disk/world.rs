@@ -94,6 +94,14 @@ impl Disk {
         });
     }
 
+    /// A restart in good order.
+    pub(super) fn stop_and_start(&mut self) {
+        tokio::task::block_in_place(|| {
+            self.gateway.stop();
+            self.gateway.again();
+        });
+    }
+
     pub(super) fn start_again(&mut self) {
         tokio::task::block_in_place(|| self.gateway.again());
     }
