@@ -6,6 +6,7 @@
 
 mod check_config;
 mod demo;
+mod events;
 mod healthcheck;
 mod sandbox;
 mod schema;
@@ -65,6 +66,13 @@ pub enum Command {
     /// See to the webhooks that Aurora holds for the partner application.
     #[command(subcommand, after_help = "Example:\n  heliograph webhooks ensure --config heliograph.toml")]
     Webhooks(Webhooks),
+
+    /// Write out what was announced, or have it announced again; also while the gateway runs.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  heliograph events export --config heliograph.toml --to events.jsonl"
+    )]
+    Events(Events),
 }
 
 /// Where the configuration is.
@@ -128,6 +136,67 @@ pub struct DeleteWebhook {
     pub config: ConfigFile,
 }
 
+/// What is to be done with the announced events.
+#[derive(Debug, Subcommand)]
+pub enum Events {
+    /// Write the announced events out, oldest first, as lines of JSON.
+    #[command(
+        after_help = "Examples:\n  heliograph events export --to events.jsonl\n  heliograph events export \
+                            --tenant tenant-demo --from AX3k… | jq .designId"
+    )]
+    Export(ExportEvents),
+
+    /// Have a tenant's events behind a cursor announced again, as new events with places of their own. Subscribers and
+    /// targets hear them once more, marked with `replayOf`; summaries are read again.
+    #[command(
+        after_help = "Examples:\n  heliograph events replay --tenant tenant-demo --from AX3k… --dry-run\n  \
+                            heliograph events replay --tenant tenant-demo --from AX3k… --limit 5000"
+    )]
+    Replay(ReplayEvents),
+}
+
+/// What `events export` writes, and where.
+#[derive(Debug, Args)]
+pub struct ExportEvents {
+    /// Only this tenant's; without it, everybody's.
+    #[arg(long, value_name = "ID")]
+    pub tenant: Option<String>,
+
+    /// Only what came behind this cursor. Without it, everything that is kept.
+    #[arg(long, value_name = "CURSOR")]
+    pub from: Option<String>,
+
+    /// A new file; without it, standard output.
+    #[arg(long, value_name = "FILE")]
+    pub to: Option<PathBuf>,
+
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+/// What `events replay` has announced again.
+#[derive(Debug, Args)]
+pub struct ReplayEvents {
+    /// The tenant.
+    #[arg(long, value_name = "ID")]
+    pub tenant: String,
+
+    /// The cursor of the last event that was not lost.
+    #[arg(long, value_name = "CURSOR")]
+    pub from: String,
+
+    /// Do nothing where there are more than this; 10000 at the most.
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
+    pub limit: usize,
+
+    /// Only say what would be announced again.
+    #[arg(long)]
+    pub dry_run: bool,
+
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
 /// Does what was asked.
 ///
 /// # Errors
@@ -144,6 +213,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Webhooks(command) => webhooks::run(&command),
+        Command::Events(command) => events::run(&command),
     }
 }
 

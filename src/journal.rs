@@ -10,6 +10,7 @@
 //! Not here: what an event sets in motion, which is the relay's; where deliveries come from, which is
 //! [`intake`](crate::intake)'s; session tokens, which never come this far.
 
+pub mod archive;
 #[cfg(test)]
 mod contract;
 pub mod cursor;
@@ -23,6 +24,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+pub use archive::{Again, Archive};
 pub use cursor::{Cursors, InvalidCursor};
 pub use filter::Filter;
 pub use sqlite::SqliteJournal;
@@ -167,6 +169,12 @@ pub trait Journal: Send + Sync + 'static {
 
     /// The last places, and a sign whenever they move. A place that shows here can be read.
     fn heads(&self) -> watch::Receiver<Heads>;
+
+    /// Looks whether somebody else has added deliveries, and moves the heads if so.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    async fn look(&self) -> Result<(), Error>;
 
     /// The deliveries whose tenant nobody knows.
     ///

@@ -3,12 +3,13 @@
 //! [`Db::write`] answers only after the commit that holds its work has reached the disk. Work that waits while a
 //! commit is under way shares the next one, so that a storm costs few of them.
 //!
-//! Invariants: one process owns the file; nobody is answered before the commit; one caller's failure undoes
+//! Invariants: one process owns the file, beside which a [`Guest`] may read or add rows; nobody is answered before the commit; one caller's failure undoes
 //! nothing of another's; after a failed sync nothing more is written.
 //! Not here: what is kept. The tables are in the `.sql` files beside `open.rs`; their owners are [`journal`](crate::journal) and
 //! [`store`](crate::store).
 
 mod check;
+mod guest;
 mod open;
 mod readers;
 #[cfg(test)]
@@ -29,6 +30,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+pub use guest::Guest;
 pub use open::OpenError;
 use readers::Readers;
 use writer::{Call, Job};

@@ -3,6 +3,7 @@
 //! Every question is one function of a connection in the files beside this one; here they are given their
 //! transaction. The ring and the heads move on the writer's thread, in the order of the commits.
 
+pub(super) mod again;
 mod announce;
 mod append;
 mod forget;
@@ -143,6 +144,16 @@ impl Journal for SqliteJournal {
 
     fn heads(&self) -> watch::Receiver<Heads> {
         self.live.heads.subscribe()
+    }
+
+    async fn look(&self) -> Result<(), Error> {
+        let last = self.db.read(read::heads).await?.deliveries;
+        self.live.heads.send_if_modified(|heads| {
+            let more = heads.deliveries < last;
+            heads.deliveries = heads.deliveries.max(last);
+            more
+        });
+        Ok(())
     }
 
     async fn aside(&self, limit: usize) -> Result<Aside, Error> {

@@ -14,3 +14,6 @@ CREATE INDEX secrets_twice ON secrets (bytes);
 CREATE INDEX creates_twice ON creates (project, input, state, since);
 CREATE INDEX external_ids_twice ON external_ids (project, origin);
 CREATE INDEX designs_twice ON designs (project);
+
+-- What is being announced again, so that asking twice announces it once.
+CREATE INDEX deliveries_replays ON deliveries (replay_of) WHERE replay_of IS NOT NULL;

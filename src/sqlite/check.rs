@@ -72,7 +72,8 @@ impl Check {
             return Ok(None);
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags).map_err(|e| super::open::opening(path, e))?;
+        let connection =
+            Connection::open_with_flags(path, flags).map_err(|e| super::open::opening(path, e))?;
         let interrupt = connection.get_interrupt_handle();
         let of = path.to_owned();
         let thread = std::thread::Builder::new()

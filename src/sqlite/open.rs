@@ -34,6 +34,12 @@ pub enum OpenError {
     /// Its directory is not there.
     #[error("{} does not exist: create the directory, or choose another store.path", .0.display())]
     NoDirectory(PathBuf),
+    /// There is no such file.
+    #[error("{} does not exist: check store.path", .0.display())]
+    Missing(PathBuf),
+    /// It has not been opened by a gateway of this version yet.
+    #[error("{} was left by an older heliograph: start the gateway of this version once", .0.display())]
+    Older(PathBuf),
     /// It may not be written.
     #[error("{} cannot be written: check its owner, its permissions and the mount (docs/disk-trouble.md)", .0.display())]
     ReadOnly(PathBuf),
@@ -110,7 +116,7 @@ fn connect(path: &Path) -> Result<Connection, OpenError> {
 }
 
 /// The number of migrations that the file has seen, if it is a file of ours that we understand.
-fn version(connection: &Connection, path: &Path) -> Result<usize, OpenError> {
+pub(super) fn version(connection: &Connection, path: &Path) -> Result<usize, OpenError> {
     let ask = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
     let owner = ask("PRAGMA application_id").map_err(|e| opening(path, e))?;
     let tables = ask("SELECT count(*) FROM sqlite_schema").map_err(|e| opening(path, e))?;

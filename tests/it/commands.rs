@@ -204,7 +204,7 @@ async fn webhooks_are_registered_listed_and_deleted_and_twice_is_as_good_as_once
 
 #[test]
 fn every_command_explains_itself_with_an_example() {
-    let commands: [&[&str]; 10] = [
+    let commands: [&[&str]; 13] = [
         &["serve"],
         &["sandbox"],
         &["demo"],
@@ -215,6 +215,9 @@ fn every_command_explains_itself_with_an_example() {
         &["webhooks", "list"],
         &["webhooks", "ensure"],
         &["webhooks", "delete"],
+        &["events"],
+        &["events", "export"],
+        &["events", "replay"],
     ];
     for arguments in commands {
         let output = Command::new(BINARY).args(arguments).arg("--help").output().unwrap();

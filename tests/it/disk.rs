@@ -28,7 +28,9 @@ async fn on_a_full_disk_aurora_is_asked_to_come_again_reads_go_on_and_room_is_en
         assert_eq!(disk.deliver("refused").await, 503, "nothing is acknowledged while it is full");
     }
     assert!(disk.announced().await.len() >= 20, "what was announced is read all the same");
-    assert!(disk.gateway.log().contains("the disk is full") && disk.gateway.log().contains("disk-trouble.md"));
+    assert!(
+        disk.gateway.log().contains("the disk is full") && disk.gateway.log().contains("disk-trouble.md")
+    );
 
     disk.set(Fault::None);
     let freed = Instant::now();

@@ -7,6 +7,7 @@ mod credentials;
 mod design;
 mod disk;
 mod documents;
+mod events;
 #[path = "../load/load.rs"]
 mod load;
 mod pages;

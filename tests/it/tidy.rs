@@ -56,6 +56,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "http",
             "telemetry",
             "aurora",
+            "journal",
         ],
     ),
 ];
@@ -69,7 +70,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("apollo_compiler", &["graphql/judge"]),
     ("dataloader", &["graphql/loader"]),
     ("reqwest", &["aurora/transport", "http/auth", "sandbox", "cli/healthcheck"]),
-    ("rusqlite", &["sqlite", "journal/sqlite", "store"]),
+    ("rusqlite", &["sqlite", "journal/sqlite", "journal/archive", "store"]),
     ("jsonwebtoken", &["http/auth"]),
     ("governor", &["http/rate"]),
     ("moka", &["cache", "aurora/credentials", "http/auth", "graphql/prepared", "graphql/persisted"]),

@@ -98,11 +98,7 @@ impl Storm {
         self.account(&heard, gateway, &progress, answers, took)
     }
 
-    fn call(
-        self,
-        gateway: &Gateway,
-        progress: &Arc<Progress>,
-    ) -> Vec<tokio::task::JoinHandle<Latencies>> {
+    fn call(self, gateway: &Gateway, progress: &Arc<Progress>) -> Vec<tokio::task::JoinHandle<Latencies>> {
         let caller = |design: usize| {
             let (caller, progress) = (Caller::new(gateway.addresses()), Arc::clone(progress));
             tokio::spawn(send(design, self.of_each, caller, progress))

@@ -22,13 +22,15 @@ use crate::{
 pub struct Announced {
     pub(super) event: Arc<domain::Event>,
     pub(super) cursor: String,
+    replay_of: Option<String>,
 }
 
 impl Announced {
     /// Seals the event's place.
     #[must_use]
     pub fn new(cursors: &journal::Cursors, event: Arc<domain::Event>) -> Self {
-        Self { cursor: cursors.seal(&event.tenant, event.seq), event }
+        let replay_of = event.replay_of.map(|it| cursors.seal(&event.tenant, it));
+        Self { cursor: cursors.seal(&event.tenant, event.seq), replay_of, event }
     }
 
     fn id(&self) -> ID {
@@ -56,7 +58,12 @@ impl Announced {
     field(name = "cursor", ty = "Cursor", desc = "The place behind this event, for `after`."),
     field(name = "tenant_id", ty = "ID", desc = "Aurora's id of the tenant."),
     field(name = "type", method = "kind", ty = "EventType", desc = "What kind of event it is."),
-    field(name = "received_at", ty = "DateTime", desc = "When Aurora's delivery reached this gateway.")
+    field(name = "received_at", ty = "DateTime", desc = "When Aurora's delivery reached this gateway."),
+    field(
+        name = "replay_of",
+        ty = "Option<Cursor>",
+        desc = "Where an operator had an event announced again: the cursor of the one that this repeats. Null for news."
+    )
 )]
 pub enum Event {
     /// A performance simulation ended.
@@ -166,6 +173,11 @@ macro_rules! event_object {
             /// When Aurora's delivery reached this gateway.
             pub async fn received_at(&self) -> DateTime {
                 DateTime(self.0.event.delivery.received_at)
+            }
+
+            /// Where an operator had an event announced again: the cursor of the one that this repeats. Null for news.
+            pub async fn replay_of(&self) -> Option<Cursor> {
+                self.0.replay_of.clone().map(Cursor)
             }
 
             $($own)*

@@ -21,8 +21,7 @@ pub(super) fn append(
     }
     // What nobody can be told of is settled as soon as it is kept.
     let aside = delivery.tenant.is_none();
-    let parameters = serde_json::to_string(&delivery.parameters)
-        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+    let parameters = row::parameters(delivery)?;
     connection
         .prepare_cached(
             "INSERT INTO deliveries

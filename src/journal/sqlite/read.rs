@@ -100,10 +100,10 @@ pub(super) fn events(
     let (condition, mut values) = condition(tenant, filter);
     values.push(Value::Integer(row::number(after.unwrap_or_default())));
     values.push(Value::Integer(row::count(limit.saturating_add(1))));
-    let columns = row::DELIVERY;
+    let columns = EVENT;
     let mut events = connection
         .prepare_cached(&format!(
-            "SELECT {columns}, e.seq, e.project, e.sum, e.delivery, d.replay_of FROM events e JOIN deliveries d ON d.seq = e.delivery
+            "SELECT {columns} FROM events e JOIN deliveries d ON d.seq = e.delivery
              WHERE {condition} AND e.seq > ? ORDER BY e.seq LIMIT ?"
         ))?
         .query_map(params_from_iter(values), |row| event(row, tenant))?
@@ -113,7 +113,16 @@ pub(super) fn events(
     Ok(Ok(Slice { events, more }))
 }
 
-fn event(row: &Row<'_>, tenant: &TenantId) -> rusqlite::Result<Arc<Event>> {
+/// The columns of an [`event`], in its order, of tables named `d` and `e`.
+pub(super) const EVENT: &str =
+    "d.name, d.tenant, d.design, d.project, d.job, d.status, d.parameters, d.received_at, d.sum,
+     e.seq, e.project, e.sum, e.delivery, d.replay_of";
+
+/// How many columns [`EVENT`] has.
+pub(super) const EVENT_WIDTH: usize = row::DELIVERY_WIDTH + 5;
+
+/// The event in the first columns.
+pub(super) fn event(row: &Row<'_>, tenant: &TenantId) -> rusqlite::Result<Arc<Event>> {
     const AT: usize = row::DELIVERY_WIDTH;
     let project = row::id(row, AT + 1, ProjectId::parse)?;
     row::check(row, AT + 2, row::event_sum(row::seq(row, AT + 3)?, project.as_ref()))?;

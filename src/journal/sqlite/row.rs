@@ -38,6 +38,12 @@ pub(super) fn delivery(row: &Row<'_>, at: usize) -> rusqlite::Result<Delivery> {
     Ok(delivery)
 }
 
+/// A delivery's parameters as they are written.
+pub(super) fn parameters(delivery: &Delivery) -> rusqlite::Result<String> {
+    serde_json::to_string(&delivery.parameters)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
+
 /// What a delivery's row sums up to; `parameters` as they are written.
 pub(super) fn delivery_sum(delivery: &Delivery, parameters: &str) -> i64 {
     let sum = Fingerprinter::new("row of a delivery")

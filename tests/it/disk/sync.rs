@@ -60,7 +60,14 @@ async fn no_delivery_is_answered_200_before_the_sync_that_keeps_it() {
 fn traced(gateway: &Gateway, trace: &Path) -> Command {
     let serve = gateway.command();
     let mut strace = Command::new("strace");
-    strace.args(["-f", "-qq", "-y", "-e", "trace=fsync,fdatasync,write,writev,sendto,sendmsg,pwrite64", "-o"]);
+    strace.args([
+        "-f",
+        "-qq",
+        "-y",
+        "-e",
+        "trace=fsync,fdatasync,write,writev,sendto,sendmsg,pwrite64",
+        "-o",
+    ]);
     strace.arg(trace).arg("--").arg(serve.get_program()).arg("serve").env_clear();
     strace.envs(std::env::vars_os().filter(|(key, _)| key == "PATH"));
     strace.envs(serve.get_envs().filter_map(|(key, value)| Some((key, value?))));

@@ -55,7 +55,8 @@ impl Disk {
         let fault = place.path().join("fault");
         std::fs::write(&fault, "-").unwrap();
         let environment = [("LD_PRELOAD", library()), ("DISK_FAULT", &fault)];
-        let environment = environment.map(|(key, value)| (key.to_owned(), value.display().to_string())).into();
+        let environment =
+            environment.map(|(key, value)| (key.to_owned(), value.display().to_string())).into();
         let gateway = Gateway::start_with(place.path(), &sandbox, environment);
         let http = reqwest::Client::builder().build().unwrap();
         Self { gateway, place, http, _sandbox: sandbox, delivered: 0 }
@@ -159,7 +160,8 @@ impl Disk {
         let base = self.base();
         let deliver = |(at, job): (usize, String)| {
             let url = format!("{base}/webhooks/aurora/{}", completion("d", &job, "failed"));
-            let request = clients[at % FLOOD_CONNECTIONS].get(url).header("x-heliograph-webhook-token", SECRET);
+            let request =
+                clients[at % FLOOD_CONNECTIONS].get(url).header("x-heliograph-webhook-token", SECRET);
             async move { request.send().await.unwrap().status().as_u16() }
         };
         let jobs: Vec<_> = (0..count).map(|at| (at, self.job())).collect();
@@ -276,7 +278,11 @@ fn library() -> &'static PathBuf {
         let path = place.path().join("fault.so");
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/disk/fault.c");
         let mut compile = Command::new("cc");
-        compile.args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"]).arg(&path).arg(source).arg("-ldl");
+        compile
+            .args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"])
+            .arg(&path)
+            .arg(source)
+            .arg("-ldl");
         let output = compile.output().expect("a C compiler, as `cc`");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         (place, path)
