@@ -41,8 +41,13 @@ schema: ## Rewrite schema.graphql from the code
 	mv schema.graphql.new schema.graphql
 
 .PHONY: bench
-bench: ## Measure a cached summary against a plain handler with the same bytes
+bench: ## Measure a cached summary against a plain handler, and what group commit is worth
 	cargo bench --locked --bench cached_summary
+	cargo bench --locked --bench intake
+
+.PHONY: soak
+soak: ## Let the full storm loose, and cut the power of real disks (as root; some minutes)
+	cargo bench --locked --bench soak
 
 .PHONY: lint
 lint: ## Check formats, types and lints; run no test

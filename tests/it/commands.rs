@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
@@ -66,7 +66,7 @@ async fn what_was_acknowledged_is_announced_once_though_the_process_is_killed_ag
     let mut acknowledged = Vec::new();
     for round in 0..4 {
         let mut serve = command(place.path(), &settings);
-        let (running, base, _) = Running::start(serve.arg("serve"), "listens on ");
+        let (running, base, _) = Running::start_logging(serve.arg("serve"), "listens on ", Stdio::null());
         let (http, url) = (&http, &base);
         let deliver = |number: usize| async move {
             let job = format!("j{round}-{number}");
@@ -108,7 +108,7 @@ async fn what_was_acknowledged_is_announced_once_though_the_process_is_killed_ag
 async fn serve_ends_in_good_order_when_it_is_asked_to() {
     let (sandbox, place) = (sandbox().await, tempfile::tempdir().unwrap());
     let mut serve = command(place.path(), &gateway(&sandbox));
-    let (mut running, base, said) = Running::start(serve.arg("serve"), "listens on ");
+    let (mut running, base, said) = Running::start_logging(serve.arg("serve"), "listens on ", Stdio::null());
     assert!(base.starts_with("http://127.0.0.1:") && !base.ends_with(":0"), "{said}");
     let pid = running.0.id().to_string();
     assert!(Command::new("kill").arg(&pid).status().unwrap().success());
@@ -135,7 +135,7 @@ fn the_demo_says_where_it_is_and_what_to_paste() {
     std::fs::write(place.path().join("heliograph.toml"), heliograph::config::DEFAULTS).unwrap();
     let begun = Instant::now();
     let mut demo = command(place.path(), &settings);
-    let (running, _, said) = Running::start(demo.arg("demo"), "Ctrl-C ");
+    let (running, _, said) = Running::start_logging(demo.arg("demo"), "Ctrl-C ", Stdio::null());
     assert!(begun.elapsed() < Duration::from_secs(5), "it took {:?}", begun.elapsed());
     let curl: String =
         said.lines().skip_while(|line| !line.contains("curl")).take(2).collect::<Vec<_>>().join("\n");

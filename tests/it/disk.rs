@@ -51,7 +51,7 @@ async fn after_a_failed_write_or_sync_nothing_more_is_acknowledged_and_the_proce
         let answers = disk.deliver_at_once(16).await;
         assert!(answers.iter().all(|it| *it != Some(200)), "{name}: {answers:?}");
         assert!(answers.contains(&Some(503)), "{name}: {answers:?}");
-        let status = tokio::task::block_in_place(|| disk.gateway.ended());
+        let status = tokio::task::block_in_place(|| disk.gateway.take().ended());
         assert_eq!(status.code(), Some(1), "{name}: {}", disk.gateway.log());
         assert!(disk.gateway.log().contains("a write to the database failed"), "{}", disk.gateway.log());
 

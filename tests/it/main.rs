@@ -10,6 +10,7 @@ mod documents;
 mod events;
 #[path = "../load/load.rs"]
 mod load;
+mod order;
 mod pages;
 mod project;
 mod relay;

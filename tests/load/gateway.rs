@@ -5,8 +5,7 @@ use std::{
     fs::{self, OpenOptions},
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Command, ExitStatus, Output},
-    time::{Duration, Instant},
+    process::{Command, Output},
 };
 
 use heliograph::sandbox::{self, Sandbox};
@@ -16,9 +15,6 @@ use super::process::{Running, command};
 
 pub(crate) const SECRET: &str = "webhook-secret-under-load";
 pub(crate) const KEY: &str = "key-under-load-0001";
-
-/// How long it may take to end by itself.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where its log goes, in its folder.
 const LOG: &str = "gateway.log";
@@ -89,31 +85,21 @@ impl Gateway {
         fs::read_to_string(self.place.join(LOG)).unwrap()
     }
 
-    /// Waits until it has ended by itself.
-    pub(crate) fn ended(&mut self) -> ExitStatus {
-        let mut running = self.running.take().unwrap();
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = running.0.try_wait().unwrap() {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "it goes on: {}", self.log());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+    /// The process, to be ended or waited for.
+    pub(crate) fn take(&mut self) -> Running {
+        self.running.take().expect("it runs")
     }
 
     /// SIGKILL.
     pub(crate) fn kill(&mut self) {
         self.peak = self.peak_bytes();
         self.kills += 1;
-        drop(self.running.take());
+        drop(self.take());
     }
 
     /// Asks it to stop, and waits until it has.
     pub(crate) fn stop(&mut self) {
-        if let Some(running) = self.running.take() {
-            running.stop();
-        }
+        self.take().stop();
     }
 
     /// Where it listens, as it moves.
