@@ -108,7 +108,8 @@ impl App {
             page_size: u32::try_from(config.limits.page_size)?,
         };
 
-        let counts = counts::sources(aurora, parts.catalog.clone(), intake.grants_dropped());
+        let counted = Arc::clone(&journal);
+        let counts = counts::sources(aurora, parts.catalog.clone(), intake.grants_dropped(), counted);
         let metrics = Arc::new(Metrics::over(counts));
         let sockets = CancellationToken::new();
         let draining = Arc::new(AtomicBool::new(false));

@@ -8,10 +8,17 @@ use std::sync::{
 use crate::{
     aurora::{Aurora, Ending},
     catalog::{Catalog, Look},
+    journal::Journal,
     telemetry::metrics::{Lookup, Sources, UpstreamOutcome},
 };
 
-pub(super) fn sources(aurora: Aurora, catalog: Catalog, grants_dropped: Arc<AtomicU64>) -> Sources {
+pub(super) fn sources(
+    aurora: Aurora,
+    catalog: Catalog,
+    grants_dropped: Arc<AtomicU64>,
+    journal: Arc<dyn Journal>,
+) -> Sources {
+    let also = Arc::clone(&journal);
     Sources {
         upstream_calls: Box::new(move |outcome| {
             aurora.calls_ended(match outcome {
@@ -31,5 +38,7 @@ pub(super) fn sources(aurora: Aurora, catalog: Catalog, grants_dropped: Arc<Atom
             })
         }),
         session_tokens_dropped: Box::new(move || grants_dropped.load(Ordering::Relaxed)),
+        store_writable: Box::new(move || journal.writable()),
+        store_unreadable: Box::new(move || also.unreadable() as u64),
     }
 }

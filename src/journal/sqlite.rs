@@ -59,12 +59,19 @@ impl Live {
 
     /// What could be read. The rest stays where it is, for whoever can mend it.
     fn readable(&self, found: read::Found) -> Vec<Waiting> {
-        for (seq, error) in found.unreadable {
+        self.tell_unreadable(found.unreadable);
+        found.waiting
+    }
+
+    fn tell_unreadable(&self, deliveries: Vec<(Seq, rusqlite::Error)>) {
+        for (seq, error) in deliveries {
             if self.unreadable().insert(seq) {
-                tracing::error!(seq = seq.0, %error, "a delivery cannot be read and is passed over");
+                tracing::error!(
+                    seq = seq.0, %error,
+                    "a delivery cannot be read and is passed over (docs/disk-trouble.md)"
+                );
             }
         }
-        found.waiting
     }
 
     fn appended(&self, appended: Appended) {
@@ -139,7 +146,9 @@ impl Journal for SqliteJournal {
         }
         let (tenant, filter) = (tenant.clone(), filter.clone());
         let found = self.db.read(move |connection| read::events(connection, &tenant, &filter, after, limit));
-        found.await?.map_err(|oldest| Error::Expired { oldest })
+        let (slice, unreadable) = found.await?.map_err(|oldest| Error::Expired { oldest })?;
+        self.live.tell_unreadable(unreadable);
+        Ok(slice)
     }
 
     fn heads(&self) -> watch::Receiver<Heads> {

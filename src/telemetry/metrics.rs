@@ -31,6 +31,8 @@ pub const NAMES: &[&str] = &[
     "heliograph_upstream_calls_total",
     "heliograph_cache_lookups_total",
     "heliograph_session_tokens_dropped_total",
+    "heliograph_store_writable",
+    "heliograph_store_unreadable_rows",
 ];
 
 /// Seconds: from a cached read up to the longest that a request may wait for Aurora.

@@ -84,14 +84,15 @@ fn waiting_row(row: &Row<'_>) -> rusqlite::Result<Waiting> {
     Ok(Waiting { seq: row::seq(row, row::DELIVERY_WIDTH)?, delivery: row::delivery(row, 0)? })
 }
 
-/// The slice, or the oldest event that is left if some behind `after` are gone.
+/// The slice with the deliveries that could not be read for it, or the oldest event that is left if some behind `after`
+/// are gone.
 pub(super) fn events(
     connection: &Connection,
     tenant: &TenantId,
     filter: &Filter,
     after: Option<Seq>,
     limit: usize,
-) -> rusqlite::Result<Result<Slice, Option<Seq>>> {
+) -> rusqlite::Result<Result<(Slice, Vec<(Seq, rusqlite::Error)>), Option<Seq>>> {
     if let Some(after) = after
         && (after < forget::floor(connection, tenant)? || after > head(connection, "events")?)
     {
@@ -99,18 +100,25 @@ pub(super) fn events(
     }
     let (condition, mut values) = condition(tenant, filter);
     values.push(Value::Integer(row::number(after.unwrap_or_default())));
-    values.push(Value::Integer(row::count(limit.saturating_add(1))));
-    let columns = EVENT;
-    let mut events = connection
-        .prepare_cached(&format!(
-            "SELECT {columns} FROM events e JOIN deliveries d ON d.seq = e.delivery
-             WHERE {condition} AND e.seq > ? ORDER BY e.seq LIMIT ?"
-        ))?
-        .query_map(params_from_iter(values), |row| event(row, tenant))?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
-    let more = events.len() > limit;
-    events.truncate(limit);
-    Ok(Ok(Slice { events, more }))
+    let sql = format!(
+        "SELECT {EVENT} FROM events e JOIN deliveries d ON d.seq = e.delivery
+         WHERE {condition} AND e.seq > ? ORDER BY e.seq"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(params_from_iter(values))?;
+    let (mut slice, mut unreadable) = (Slice::default(), Vec::new());
+    while let Some(row) = rows.next()? {
+        match event(row, tenant) {
+            Ok(_) if slice.events.len() == limit => {
+                slice.more = true;
+                break;
+            }
+            Ok(event) => slice.events.push(event),
+            // One that cannot be read must not keep those behind it from being heard.
+            Err(error) => unreadable.push((row::seq(row, EVENT_WIDTH - 2)?, error)),
+        }
+    }
+    Ok(Ok((slice, unreadable)))
 }
 
 /// The columns of an [`event`], in its order, of tables named `d` and `e`.

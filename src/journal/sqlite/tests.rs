@@ -90,6 +90,30 @@ async fn a_row_that_cannot_be_read_holds_up_nothing_and_is_counted() {
 }
 
 #[tokio::test]
+async fn an_event_that_a_disk_has_changed_is_passed_over_and_counted() {
+    let file = File::new();
+    let db = file.db();
+    let journal = SqliteJournal::open(db.clone(), Clock::system()).await.unwrap();
+    for job in ["1", "2", "3", "4"] {
+        let Appended::New(seq) = journal.append(completion("acme", "d", Some(job))).await.unwrap() else {
+            panic!("not new")
+        };
+        journal.announce(seq, Outcome::default()).await.unwrap();
+    }
+    for damage in [
+        "UPDATE deliveries SET name = name || 'x' WHERE job = '1'",
+        "UPDATE events SET project = 'p' WHERE seq = 3",
+    ] {
+        db.write(|it| it.execute(damage, [])).await.unwrap();
+    }
+    let read = journal.events(&tenant("acme"), &Filter::default(), None, 1).await.unwrap();
+    assert_eq!((read.events[0].seq, read.more), (Seq(2), true));
+    let rest = journal.events(&tenant("acme"), &Filter::default(), None, 9).await.unwrap();
+    assert_eq!(rest.events.iter().map(|it| it.seq).collect::<Vec<_>>(), [Seq(2), Seq(4)]);
+    assert_eq!(journal.unreadable(), 2);
+}
+
+#[tokio::test]
 async fn an_erased_tenant_leaves_no_trace_in_the_file() {
     let file = File::new();
     let db = file.db();

@@ -5,7 +5,7 @@ use std::fmt;
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric},
-    metrics::counter::ConstCounter,
+    metrics::{counter::ConstCounter, gauge::ConstGauge},
 };
 
 use super::{Label, Lookup, UpstreamOutcome};
@@ -18,6 +18,10 @@ pub struct Sources {
     pub cache_lookups: Source<Lookup>,
     /// Session tokens that came with a delivery and that nobody took in time.
     pub session_tokens_dropped: Box<dyn Fn() -> u64 + Send + Sync>,
+    /// Whether the store takes writes.
+    pub store_writable: Box<dyn Fn() -> bool + Send + Sync>,
+    /// Rows of the store that cannot be read and are passed over.
+    pub store_unreadable: Box<dyn Fn() -> u64 + Send + Sync>,
 }
 
 /// Tells how many there were of each.
@@ -31,6 +35,8 @@ impl Sources {
             upstream_calls: Box::new(|_| 0),
             cache_lookups: Box::new(|_| 0),
             session_tokens_dropped: Box::new(|| 0),
+            store_writable: Box::new(|| true),
+            store_unreadable: Box::new(|| 0),
         }
     }
 }
@@ -54,8 +60,22 @@ impl Collector for Sources {
             help,
             None,
             counter.metric_type(),
-        )?)
+        )?)?;
+        let writable = u64::from((self.store_writable)());
+        gauge(&mut encoder, "store_writable", "1 while the store takes writes", writable)?;
+        let unreadable = (self.store_unreadable)();
+        gauge(
+            &mut encoder,
+            "store_unreadable_rows",
+            "Rows that cannot be read and are passed over",
+            unreadable,
+        )
     }
+}
+
+fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {
+    let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+    gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
 }
 
 fn by<L: Label>(

@@ -215,6 +215,8 @@ impl Disk {
         };
         let came = tokio::time::timeout(PATIENCE, unready).await;
         assert!(came.is_ok(), "{:?}", self.readiness().await);
+        let page = self.http.get(format!("{}/metrics", self.gateway.admin())).send().await.unwrap();
+        assert!(page.text().await.unwrap().contains("heliograph_store_writable 0"));
     }
 
     pub(super) async fn becomes_ready(&self) {
