@@ -11,6 +11,7 @@ mod healthcheck;
 mod sandbox;
 mod schema;
 mod serve;
+mod store;
 mod webhooks;
 
 use std::path::PathBuf;
@@ -73,6 +74,10 @@ pub enum Command {
         after_help = "Example:\n  heliograph events export --config heliograph.toml --to events.jsonl"
     )]
     Events(Events),
+
+    /// See whether the store is sound, or what can be had of a damaged one.
+    #[command(subcommand, after_help = "Example:\n  heliograph store check --config heliograph.toml")]
+    Store(Store),
 }
 
 /// Where the configuration is.
@@ -155,6 +160,35 @@ pub enum Events {
     Replay(ReplayEvents),
 }
 
+/// What is to be done with the store's file.
+#[derive(Debug, Subcommand)]
+pub enum Store {
+    /// Check all of the file, also while the gateway runs: exit code 0 or 1. Takes some seconds for a million rows.
+    #[command(after_help = "Example:\n  heliograph store check --config heliograph.toml")]
+    Check(ConfigFile),
+
+    /// Copy everything that can still be read of a damaged store into a new one. The damaged one stays as it is.
+    #[command(
+        after_help = "Example:\n  heliograph store salvage --from broken/heliograph.db --to heliograph.db"
+    )]
+    Salvage(SalvageStore),
+}
+
+/// What `store salvage` reads and writes.
+#[derive(Debug, Args)]
+pub struct SalvageStore {
+    /// The damaged file; without it, that of the configuration.
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+
+    /// A new file.
+    #[arg(long, value_name = "FILE")]
+    pub to: PathBuf,
+
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
 /// What `events export` writes, and where.
 #[derive(Debug, Args)]
 pub struct ExportEvents {
@@ -214,6 +248,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         }
         Command::Webhooks(command) => webhooks::run(&command),
         Command::Events(command) => events::run(&command),
+        Command::Store(command) => store::run(&command),
     }
 }
 

@@ -12,6 +12,7 @@ mod check;
 mod guest;
 mod open;
 mod readers;
+mod salvage;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -33,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 pub use guest::Guest;
 pub use open::OpenError;
 use readers::Readers;
+pub use salvage::{Salvaged, is_sound, salvage};
 use writer::{Call, Job};
 
 /// Work that may wait for the writer. At some 10,000 a second this is less than a second's worth; whoever comes

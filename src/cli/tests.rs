@@ -22,7 +22,7 @@ fn the_commands_are_those_of_the_contract() {
     let names: Vec<_> = command.get_subcommands().map(clap::Command::get_name).collect();
     assert_eq!(
         names,
-        ["serve", "sandbox", "demo", "schema", "check-config", "healthcheck", "webhooks", "events"]
+        ["serve", "sandbox", "demo", "schema", "check-config", "healthcheck", "webhooks", "events", "store"]
     );
 }
 

@@ -49,7 +49,8 @@ fn quick(connection: &Connection) -> rusqlite::Result<String> {
     connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
 }
 
-fn full(connection: &Connection) -> rusqlite::Result<String> {
+/// The whole check.
+pub(super) fn full(connection: &Connection) -> rusqlite::Result<String> {
     connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
 }
 

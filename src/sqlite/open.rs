@@ -37,6 +37,9 @@ pub enum OpenError {
     /// There is no such file.
     #[error("{} does not exist: check store.path", .0.display())]
     Missing(PathBuf),
+    /// There is one already.
+    #[error("{} exists already: nothing is written over", .0.display())]
+    Exists(PathBuf),
     /// It has not been opened by a gateway of this version yet.
     #[error("{} was left by an older heliograph: start the gateway of this version once", .0.display())]
     Older(PathBuf),
@@ -66,7 +69,7 @@ pub enum OpenError {
         known: i64,
     },
     /// Its pages contradict each other.
-    #[error("{} is damaged: move it away and restore a copy, or recover it with `sqlite3 FILE .recover` (docs/disk-trouble.md)", .0.display())]
+    #[error("{} is damaged: move it away and restore a copy, or see what is left with `heliograph store salvage` (docs/disk-trouble.md)", .0.display())]
     Damaged(PathBuf),
     /// The operating system refused something else.
     #[error("{} cannot be opened", .path.display())]

@@ -204,7 +204,7 @@ async fn webhooks_are_registered_listed_and_deleted_and_twice_is_as_good_as_once
 
 #[test]
 fn every_command_explains_itself_with_an_example() {
-    let commands: [&[&str]; 13] = [
+    let commands: [&[&str]; 16] = [
         &["serve"],
         &["sandbox"],
         &["demo"],
@@ -218,6 +218,9 @@ fn every_command_explains_itself_with_an_example() {
         &["events"],
         &["events", "export"],
         &["events", "replay"],
+        &["store"],
+        &["store", "check"],
+        &["store", "salvage"],
     ];
     for arguments in commands {
         let output = Command::new(BINARY).args(arguments).arg("--help").output().unwrap();

@@ -47,6 +47,8 @@ async fn after_a_failed_write_or_sync_nothing_more_is_acknowledged_and_the_proce
     for (fault, name) in [(Fault::Sync, "sync"), (Fault::Write, "write"), (Fault::ReadOnly, "read-only")] {
         let mut disk = Disk::start().await;
         let kept = disk.deliver_some(20).await;
+        // Nothing else is to be written any more.
+        disk.announces_exactly(&kept).await;
         disk.set(fault);
         let answers = disk.deliver_at_once(16).await;
         assert!(answers.iter().all(|it| *it != Some(200)), "{name}: {answers:?}");

@@ -79,7 +79,7 @@ async fn a_late_viewed_after_signed_is_told_as_it_came_and_a_late_failure_undoes
     let mut subscriber = world
         .subscribe(
             "subscription { events { ... on AgreementStatusChangedEvent { statusText project { name } }
-             ... on DesignCompletedEvent { statusText summary { energyProduction { annual } } } } }",
+             ... on DesignCompletedEvent { ended: statusText summary { energyProduction { annual } } } } }",
         )
         .await;
     let agreement = format!("tenant_id={TENANT}&project_id={project}&agreement_id=a");
@@ -100,7 +100,7 @@ async fn a_late_viewed_after_signed_is_told_as_it_came_and_a_late_failure_undoes
     world.deliver(DONE, &job("first", "failed")).await;
     let event = subscriber.next("events").await;
     assert_eq!(
-        (&event["statusText"], &event["summary"]["energyProduction"]["annual"]),
+        (&event["ended"], &event["summary"]["energyProduction"]["annual"]),
         (&json!("failed"), &annual)
     );
 }

@@ -57,6 +57,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "telemetry",
             "aurora",
             "journal",
+            "sqlite",
         ],
     ),
 ];

@@ -70,9 +70,52 @@ async fn a_damaged_store_stops_the_start_with_what_to_do_and_a_copy_brings_it_ba
     for (path, bytes) in copies {
         fs::write(path, bytes).unwrap();
     }
+    let check = disk.gateway.command().args(["store", "check"]).output().unwrap();
+    assert!(
+        check.status.success() && String::from_utf8_lossy(&check.stdout).contains("is sound"),
+        "{check:?}"
+    );
     disk.start_again();
     let more = disk.deliver_some(1).await;
     disk.announces_exactly(&[kept, more].concat()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_be_read_of_a_damaged_store_goes_on_in_a_new_one() {
+    let mut disk = Disk::start().await;
+    let kept = disk.deliver_some(200).await;
+    disk.announces_exactly(&kept).await;
+    disk.stop_and_start();
+    disk.gateway.kill();
+    let mut bytes = fs::read(disk.store()).unwrap();
+    let page =
+        bytes.chunks(4096).position(|it| it[0] == 13 && it.windows(6).any(|it| it == b"\"j100\"")).unwrap();
+    // One page of the deliveries, in the middle of them.
+    bytes[page * 4096..page * 4096 + 16].fill(0xff);
+    let broken = disk.place().join("broken.db");
+    fs::write(&broken, bytes).unwrap();
+    for ending in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(disk.beside(ending));
+    }
+    let salvage = |to: &Path| {
+        let mut command = disk.gateway.command();
+        command.args(["store", "salvage", "--from", "broken.db", "--to"]).arg(to).output().unwrap()
+    };
+    let done = salvage(&disk.store());
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(done.status.success() && said.contains("deliveries  (not all of it could be read)"), "{done:?}");
+    assert!(!salvage(&disk.store()).status.success(), "nothing is written over");
+
+    disk.start_again();
+    let announced = disk.announced().await;
+    let lost = kept.iter().filter(|job| !announced.contains(job)).count();
+    assert!((1..60).contains(&lost), "{lost} of 200 are lost");
+    // What is left is in its order, what was acknowledged is still a repeat, and cursors are still good.
+    let left: Vec<_> = kept.iter().filter(|job| announced.contains(job)).cloned().collect();
+    assert_eq!(announced, left);
+    assert_eq!(disk.deliver("j1").await, 200);
+    let more = disk.deliver_some(1).await;
+    disk.announces_exactly(&[left, more].concat()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
