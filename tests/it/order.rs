@@ -78,7 +78,7 @@ async fn a_late_viewed_after_signed_is_told_as_it_came_and_a_late_failure_undoes
     world.aurora.finish_design(TENANT, &design).unwrap();
     let mut subscriber = world
         .subscribe(
-            "subscription { events { ... on AgreementStatusChangedEvent { statusText project { name } }
+            "subscription { events { ... on AgreementStatusChangedEvent { statusText project { projectId } }
              ... on DesignCompletedEvent { ended: statusText summary { energyProduction { annual } } } } }",
         )
         .await;
@@ -87,7 +87,7 @@ async fn a_late_viewed_after_signed_is_told_as_it_came_and_a_late_failure_undoes
         world.deliver("agreement_status_changed", &format!("{agreement}&status={status}")).await;
         let event = subscriber.next("events").await;
         assert_eq!(event["statusText"], status);
-        assert!(event["project"]["name"].is_string(), "what a read says is Aurora's word, not the event's");
+        assert_eq!(event["project"]["projectId"], *project, "what is, a read says, and not the event");
     }
     let job = |job: &str, status: &str| {
         format!("tenant_id={TENANT}&design_id={design}&job_id={job}&status={status}")
