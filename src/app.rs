@@ -157,7 +157,6 @@ impl App {
     }
 
     /// Its edges, for whoever calls them without a connection.
-    #[must_use]
     pub fn router(&self) -> axum::Router {
         self.router.clone()
     }

@@ -146,9 +146,9 @@ impl Journal for SqliteJournal {
         }
         let (tenant, filter) = (tenant.clone(), filter.clone());
         let found = self.db.read(move |connection| read::events(connection, &tenant, &filter, after, limit));
-        let (slice, unreadable) = found.await?.map_err(|oldest| Error::Expired { oldest })?;
-        self.live.tell_unreadable(unreadable);
-        Ok(slice)
+        let read = found.await?.map_err(|oldest| Error::Expired { oldest })?;
+        self.live.tell_unreadable(read.unreadable);
+        Ok(read.slice)
     }
 
     fn heads(&self) -> watch::Receiver<Heads> {

@@ -84,15 +84,21 @@ fn waiting_row(row: &Row<'_>) -> rusqlite::Result<Waiting> {
     Ok(Waiting { seq: row::seq(row, row::DELIVERY_WIDTH)?, delivery: row::delivery(row, 0)? })
 }
 
-/// The slice with the deliveries that could not be read for it, or the oldest event that is left if some behind `after`
-/// are gone.
+/// Events, and the deliveries of those that cannot be read.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    pub(super) slice: Slice,
+    pub(super) unreadable: Vec<(Seq, rusqlite::Error)>,
+}
+
+/// The events, or the oldest that is left if some behind `after` are gone.
 pub(super) fn events(
     connection: &Connection,
     tenant: &TenantId,
     filter: &Filter,
     after: Option<Seq>,
     limit: usize,
-) -> rusqlite::Result<Result<(Slice, Vec<(Seq, rusqlite::Error)>), Option<Seq>>> {
+) -> rusqlite::Result<Result<Read, Option<Seq>>> {
     if let Some(after) = after
         && (after < forget::floor(connection, tenant)? || after > head(connection, "events")?)
     {
@@ -106,19 +112,19 @@ pub(super) fn events(
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(params_from_iter(values))?;
-    let (mut slice, mut unreadable) = (Slice::default(), Vec::new());
+    let mut read = Read::default();
     while let Some(row) = rows.next()? {
         match event(row, tenant) {
-            Ok(_) if slice.events.len() == limit => {
-                slice.more = true;
+            Ok(_) if read.slice.events.len() == limit => {
+                read.slice.more = true;
                 break;
             }
-            Ok(event) => slice.events.push(event),
+            Ok(event) => read.slice.events.push(event),
             // One that cannot be read must not keep those behind it from being heard.
-            Err(error) => unreadable.push((row::seq(row, EVENT_WIDTH - 2)?, error)),
+            Err(error) => read.unreadable.push((row::seq(row, EVENT_WIDTH - 2)?, error)),
         }
     }
-    Ok(Ok((slice, unreadable)))
+    Ok(Ok(read))
 }
 
 /// The columns of an [`event`], in its order, of tables named `d` and `e`.
