@@ -147,7 +147,6 @@ async fn of_two_hundred_flipped_bits_each_is_found_or_harmless() {
             }
         }
     }
-    println!("{found} of {FLIPS} found, {} silent (seed {SEED})", silent.len());
     assert!(silent.is_empty(), "seed {SEED}: {silent:#?}");
     assert!(found > FLIPS / 10, "{found} found: the damage does not reach what is read");
 }

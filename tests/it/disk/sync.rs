@@ -69,7 +69,6 @@ fn traced(gateway: &Gateway, trace: &Path) -> Command {
         "-o",
     ]);
     strace.arg(trace).arg("--").arg(serve.get_program()).arg("serve").env_clear();
-    strace.envs(std::env::vars_os().filter(|(key, _)| key == "PATH"));
     strace.envs(serve.get_envs().filter_map(|(key, value)| Some((key, value?))));
     strace.current_dir(serve.get_current_dir().unwrap());
     strace
