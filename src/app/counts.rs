@@ -1,12 +1,13 @@
 //! Where the metrics find what other parts count.
 
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, atomic::Ordering};
 
 use crate::{
     aurora::{Aurora, Ending},
     catalog::{Catalog, Look},
     deliver::{Outbound, Outcome, Target},
     intake::Intake,
+    journal::Journal,
     telemetry::metrics::{Lookup, RotationOutcome, Sources, TargetCounts, UpstreamOutcome},
 };
 
@@ -19,12 +20,14 @@ pub(super) struct Counted<'a> {
     pub(super) intake: &'a Intake,
     pub(super) rotation: &'a Rotation,
     pub(super) outbound: &'a Outbound,
+    pub(super) journal: &'a Arc<dyn Journal>,
 }
 
 pub(super) fn sources(counted: &Counted<'_>) -> Sources {
     let (aurora, catalog) = (counted.aurora.clone(), counted.catalog.clone());
     let (grants_dropped, rotations) = (counted.intake.grants_dropped(), counted.rotation.counts());
     let outbound = counted.outbound.clone();
+    let (journal, also) = (Arc::clone(counted.journal), Arc::clone(counted.journal));
     Sources {
         upstream_calls: Box::new(move |outcome| {
             aurora.calls_ended(match outcome {
@@ -49,6 +52,8 @@ pub(super) fn sources(counted: &Counted<'_>) -> Sources {
             RotationOutcome::Taken => rotations.taken(),
             RotationOutcome::Refused => rotations.refused(),
         }),
+        store_writable: Box::new(move || journal.writable()),
+        store_unreadable: Box::new(move || also.unreadable() as u64),
     }
 }
 

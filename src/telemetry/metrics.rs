@@ -37,6 +37,8 @@ pub const NAMES: &[&str] = &[
     "heliograph_outbound_disabled",
     "heliograph_session_tokens_dropped_total",
     "heliograph_secret_rotations_total",
+    "heliograph_store_writable",
+    "heliograph_store_unreadable_rows",
 ];
 
 /// Seconds: from a cached read up to the longest that a request may wait for Aurora.

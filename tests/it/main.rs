@@ -5,9 +5,14 @@
 mod commands;
 mod credentials;
 mod design;
+mod disk;
 mod documents;
+mod events;
 mod health;
 mod keys;
+#[path = "../load/load.rs"]
+mod load;
+mod order;
 mod outbound;
 mod pages;
 mod project;
@@ -15,6 +20,7 @@ mod reconcile;
 mod relay;
 mod resilience;
 mod schema;
+mod storm;
 mod streams;
 mod subscription;
 mod summary;

@@ -22,6 +22,10 @@ pub struct Sources {
     pub session_tokens_dropped: Box<dyn Fn() -> u64 + Send + Sync>,
     /// Secrets that changed while the gateway ran.
     pub secret_rotations: Source<RotationOutcome>,
+    /// Whether the store takes writes.
+    pub store_writable: Box<dyn Fn() -> bool + Send + Sync>,
+    /// Rows of the store that cannot be read and are passed over.
+    pub store_unreadable: Box<dyn Fn() -> u64 + Send + Sync>,
 }
 
 /// What is counted of one target of deliveries.
@@ -50,6 +54,8 @@ impl Sources {
             targets: Box::new(Vec::new),
             session_tokens_dropped: Box::new(|| 0),
             secret_rotations: Box::new(|_| 0),
+            store_writable: Box::new(|| true),
+            store_unreadable: Box::new(|| 0),
         }
     }
 }
@@ -77,7 +83,16 @@ impl Collector for Sources {
             help,
             None,
             counter.metric_type(),
-        )?)
+        )?)?;
+        let writable = u64::from((self.store_writable)());
+        gauge(&mut encoder, "store_writable", "1 while the store takes writes", writable)?;
+        let unreadable = (self.store_unreadable)();
+        gauge(
+            &mut encoder,
+            "store_unreadable_rows",
+            "Rows that cannot be read and are passed over",
+            unreadable,
+        )
     }
 }
 
@@ -113,6 +128,11 @@ fn gauges(
         ConstGauge::new(value(target)).encode(family.encode_family(&labels)?)?;
     }
     Ok(())
+}
+
+fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {
+    let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+    gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
 }
 
 fn by<L: Label>(
