@@ -42,7 +42,11 @@ schema: ## Rewrite schema.graphql from the code
 
 .PHONY: bench
 bench: ## Measure the gateway, side by side with the least that the same work could cost
-	ulimit -n $$(ulimit -Hn) && cargo bench --locked
+	ulimit -n $$(ulimit -Hn) && cargo bench --locked --bench cached_summary --bench edges --bench fanout --bench intake
+
+.PHONY: soak
+soak: ## Let the full storm loose, and cut the power of real disks (as root; some minutes)
+	cargo bench --locked --bench soak
 
 .PHONY: bench-count
 bench-count: ## Count the instructions that the edges add to a cached answer, with valgrind

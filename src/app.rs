@@ -3,6 +3,7 @@
 //! Invariant: nothing listens before everything that it needs has been opened; a stop closes in the opposite order,
 //! the store last. Not here: what any part does.
 
+mod archive;
 mod counts;
 mod rotation;
 mod settings;
@@ -24,6 +25,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub use archive::archive;
 pub use settings::{aurora, check_documents, check_targets, webhook_target};
 
 use crate::{
@@ -51,6 +53,9 @@ const GRANTS: usize = 256;
 
 /// How often what is too old is thrown away.
 const PRUNE_EVERY: Duration = Duration::from_secs(10 * 60);
+
+/// How often it is seen whether an operator has had something told again.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A gateway that has been built and listens, but does not answer yet.
 pub struct App {
@@ -131,6 +136,7 @@ impl App {
             rotation: &rotation,
             outbound: &outbound,
             told: &parts.told,
+            journal: &journal,
         };
         let counts = counts::sources(&counted);
         let metrics = Arc::new(Metrics::over(counts));
@@ -224,9 +230,12 @@ impl App {
         parts.spawn(self.rotation.run(work_ends.clone()));
         let (settling, settled) = (self.catalog.clone(), work_ends.clone());
         parts.spawn(async move { settling.settle_creates(settled).await });
-        let (journal, store, clock, retention) = (self.journal, self.store, self.clock, self.retention);
+        let (journal, retention) = (Arc::clone(&self.journal), self.retention);
+        let (store, clock) = (self.store, self.clock);
         let once = move || prune(Arc::clone(&journal), store.clone(), clock.clone(), retention);
-        parts.spawn(again_and_again(once, work_ends.clone()));
+        parts.spawn(again_and_again(PRUNE_EVERY, once, work_ends.clone()));
+        let journal = self.journal;
+        parts.spawn(again_and_again(LOOK_EVERY, move || look(Arc::clone(&journal)), work_ends.clone()));
         let admin = self.admin.serve(self.admin_router, admin_ends.clone(), ADMIN_DRAIN);
         parts.spawn(async move {
             let _gone = admin.await;
@@ -345,16 +354,17 @@ fn readiness(draining: &Arc<AtomicBool>, journal: &Arc<dyn Journal>) -> http::he
         if draining.load(Ordering::Relaxed) {
             return Err("draining");
         }
-        if !journal.writable() {
-            return Err("the store cannot be written");
-        }
-        Ok(())
+        journal.trouble().map_or(Ok(()), Err)
     })
 }
 
 /// Does a thing at once and then every so often. A stop does not wait for it: it must be safe to drop half-way.
-async fn again_and_again<F: Future<Output = ()>>(once: impl Fn() -> F, stop: CancellationToken) {
-    let mut turns = tokio::time::interval(PRUNE_EVERY);
+async fn again_and_again<F: Future<Output = ()>>(
+    every: Duration,
+    once: impl Fn() -> F,
+    stop: CancellationToken,
+) {
+    let mut turns = tokio::time::interval(every);
     turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let work = async {
         loop {
@@ -376,6 +386,12 @@ async fn prune(journal: Arc<dyn Journal>, store: Store, clock: Clock, retention:
     match journal.prune(clock.now(), retention).await {
         Ok(pruned) => tracing::debug!(?pruned, "threw away what was too old"),
         Err(error) => tracing::warn!(error = %error, "what is too old could not be thrown away"),
+    }
+}
+
+async fn look(journal: Arc<dyn Journal>) {
+    if let Err(error) = journal.look().await {
+        tracing::debug!(error = %error, "whether somebody added deliveries cannot be seen now");
     }
 }
 

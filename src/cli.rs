@@ -6,10 +6,12 @@
 
 mod check_config;
 mod demo;
+mod events;
 mod healthcheck;
 mod sandbox;
 mod schema;
 mod serve;
+mod store;
 mod webhooks;
 
 use std::path::PathBuf;
@@ -65,6 +67,17 @@ pub enum Command {
     /// See to the webhooks that Aurora holds for the partner application.
     #[command(subcommand, after_help = "Example:\n  heliograph webhooks ensure --config heliograph.toml")]
     Webhooks(Webhooks),
+
+    /// Write out what was announced, or have it announced again; also while the gateway runs.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  heliograph events export --config heliograph.toml --to events.jsonl"
+    )]
+    Events(Events),
+
+    /// See whether the store is sound, or what can be had of a damaged one.
+    #[command(subcommand, after_help = "Example:\n  heliograph store check --config heliograph.toml")]
+    Store(Store),
 }
 
 /// Where the configuration is.
@@ -128,6 +141,96 @@ pub struct DeleteWebhook {
     pub config: ConfigFile,
 }
 
+/// What is to be done with the announced events.
+#[derive(Debug, Subcommand)]
+pub enum Events {
+    /// Write the announced events out, oldest first, as lines of JSON.
+    #[command(
+        after_help = "Examples:\n  heliograph events export --to events.jsonl\n  heliograph events export \
+                            --tenant tenant-demo --from AX3k… | jq .designId"
+    )]
+    Export(ExportEvents),
+
+    /// Have a tenant's events behind a cursor announced again, as new events with places of their own. Subscribers and
+    /// targets hear them once more, marked with `replayOf`; summaries are read again.
+    #[command(
+        after_help = "Examples:\n  heliograph events replay --tenant tenant-demo --from AX3k… --dry-run\n  \
+                            heliograph events replay --tenant tenant-demo --from AX3k… --limit 5000"
+    )]
+    Replay(ReplayEvents),
+}
+
+/// What is to be done with the store's file.
+#[derive(Debug, Subcommand)]
+pub enum Store {
+    /// Check all of the file, also while the gateway runs: exit code 0 or 1. Takes some seconds for a million rows.
+    #[command(after_help = "Example:\n  heliograph store check --config heliograph.toml")]
+    Check(ConfigFile),
+
+    /// Copy everything that can still be read of a damaged store into a new one. The damaged one stays as it is.
+    #[command(
+        after_help = "Example:\n  heliograph store salvage --from broken/heliograph.db --to heliograph.db"
+    )]
+    Salvage(SalvageStore),
+}
+
+/// What `store salvage` reads and writes.
+#[derive(Debug, Args)]
+pub struct SalvageStore {
+    /// The damaged file; without it, that of the configuration.
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+
+    /// A new file.
+    #[arg(long, value_name = "FILE")]
+    pub to: PathBuf,
+
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+/// What `events export` writes, and where.
+#[derive(Debug, Args)]
+pub struct ExportEvents {
+    /// Only this tenant's; without it, everybody's.
+    #[arg(long, value_name = "ID")]
+    pub tenant: Option<String>,
+
+    /// Only what came behind this cursor. Without it, everything that is kept.
+    #[arg(long, value_name = "CURSOR")]
+    pub from: Option<String>,
+
+    /// A new file; without it, standard output.
+    #[arg(long, value_name = "FILE")]
+    pub to: Option<PathBuf>,
+
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+/// What `events replay` has announced again.
+#[derive(Debug, Args)]
+pub struct ReplayEvents {
+    /// The tenant.
+    #[arg(long, value_name = "ID")]
+    pub tenant: String,
+
+    /// The cursor of the last event that was not lost.
+    #[arg(long, value_name = "CURSOR")]
+    pub from: String,
+
+    /// Do nothing where there are more than this; 10000 at the most.
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
+    pub limit: usize,
+
+    /// Only say what would be announced again.
+    #[arg(long)]
+    pub dry_run: bool,
+
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
 /// Does what was asked.
 ///
 /// # Errors
@@ -144,6 +247,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Webhooks(command) => webhooks::run(&command),
+        Command::Events(command) => events::run(&command),
+        Command::Store(command) => store::run(&command),
     }
 }
 

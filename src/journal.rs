@@ -10,6 +10,7 @@
 //! Not here: what an event sets in motion, which is the relay's; where deliveries come from, which is
 //! [`intake`](crate::intake)'s; session tokens, which never come this far.
 
+pub mod archive;
 #[cfg(test)]
 mod contract;
 pub mod cursor;
@@ -25,6 +26,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+pub use archive::{Again, Archive};
 pub use cursor::{Cursors, InvalidCursor};
 pub use filter::Filter;
 pub use health::{Health, Tally};
@@ -65,6 +67,16 @@ pub struct Waiting {
     pub seq: Seq,
     /// What came.
     pub delivery: Delivery,
+    /// The place of the event that it tells again, because an operator wanted it told again.
+    pub replay_of: Option<Seq>,
+}
+
+impl Waiting {
+    /// What the tenant has done to the application, if this is the news of that. Told again, it is none.
+    #[must_use]
+    pub fn switch(&self) -> Option<Switch> {
+        self.delivery.switch().filter(|_| self.replay_of.is_none())
+    }
 }
 
 /// What asking Aurora about a delivery brought to light.
@@ -196,6 +208,12 @@ pub trait Journal: Send + Sync + 'static {
     /// The last places, and a sign whenever they move. A place that shows here can be read.
     fn heads(&self) -> watch::Receiver<Heads>;
 
+    /// Looks whether somebody else has added deliveries, and moves the heads if so.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    async fn look(&self) -> Result<(), Error>;
+
     /// The deliveries whose tenant nobody knows.
     ///
     /// # Errors
@@ -284,6 +302,11 @@ pub trait Journal: Send + Sync + 'static {
     /// When nothing was forgotten.
     async fn erase(&self, tenant: &TenantId) -> Result<(), Error>;
 
+    /// Why deliveries cannot be kept now, in a few words.
+    fn trouble(&self) -> Option<&'static str>;
+
     /// Whether deliveries can be kept.
-    fn writable(&self) -> bool;
+    fn writable(&self) -> bool {
+        self.trouble().is_none()
+    }
 }

@@ -155,8 +155,7 @@ impl Relay {
             let last = waiting.last().map_or(head, |it| it.seq);
             self.board.seen = if waiting.len() < PAGE { last.max(head) } else { last };
             for delivery in waiting {
-                if let (Some(switch), Some(tenant)) = (delivery.delivery.switch(), &delivery.delivery.tenant)
-                {
+                if let (Some(switch), Some(tenant)) = (delivery.switch(), &delivery.delivery.tenant) {
                     self.switch(tenant, switch);
                 }
                 let concerns = Concerns::of(&delivery);

@@ -3,13 +3,16 @@
 //! [`Db::write`] answers only after the commit that holds its work has reached the disk. Work that waits while a
 //! commit is under way shares the next one, so that a storm costs few of them.
 //!
-//! Invariants: one process owns the file; nobody is answered before the commit; one caller's failure undoes
+//! Invariants: one process owns the file, beside which a [`Guest`] may read or add rows; nobody is answered before the commit; one caller's failure undoes
 //! nothing of another's; after a failed sync nothing more is written.
-//! Not here: what is kept. The tables are in `0001_start.sql`; their owners are [`journal`](crate::journal) and
+//! Not here: what is kept. The tables are in the `.sql` files beside `open.rs`; their owners are [`journal`](crate::journal) and
 //! [`store`](crate::store).
 
+mod check;
+mod guest;
 mod open;
 mod readers;
+mod salvage;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -28,8 +31,10 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+pub use guest::Guest;
 pub use open::OpenError;
 use readers::Readers;
+pub use salvage::{Salvaged, is_sound, salvage};
 use writer::{Call, Job};
 
 /// Work that may wait for the writer. At some 10,000 a second this is less than a second's worth; whoever comes
@@ -42,6 +47,9 @@ pub enum Error {
     /// Too much work is waiting: try again later.
     #[error("the database has too much to do")]
     Busy,
+    /// Another program holds the file: try again later.
+    #[error("another program holds the database")]
+    Held,
     /// The disk did not take it, and nothing of it is kept: try again later.
     #[error("the database cannot write")]
     Unwritable(#[source] Arc<rusqlite::Error>),
@@ -62,6 +70,7 @@ struct Inner {
     queue: Mutex<Option<SyncSender<Box<dyn Job>>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     readers: Arc<Readers>,
+    check: Mutex<Option<check::Check>>,
     state: Arc<State>,
 }
 
@@ -80,9 +89,11 @@ enum Health {
     Sound = 0,
     /// The disk is full; it is tried again.
     Full = 1,
+    /// Another program holds the file; it is tried again.
+    Held = 2,
     /// A write may have been lost on its way to the disk. Never tried again: the second try of a failed sync can
     /// report success for data that is gone.
-    Broken = 2,
+    Broken = 3,
 }
 
 impl State {
@@ -90,6 +101,7 @@ impl State {
         match self.health.load(Ordering::Acquire) {
             0 => Health::Sound,
             1 => Health::Full,
+            2 => Health::Held,
             _ => Health::Broken,
         }
     }
@@ -111,6 +123,7 @@ impl Db {
         let (connection, lock, path) = open::open(path)?;
         let readers = Arc::new(Readers::open(&path).map_err(|source| open::opening(&path, source))?);
         let state = Arc::new(State::default());
+        let check = check::Check::begin(&path, Arc::clone(&state))?;
         let (sender, receiver) = sync_channel(QUEUE);
         let writer = writer::Writer::new(connection, lock, receiver, Arc::clone(&state));
         let thread = std::thread::Builder::new()
@@ -121,6 +134,7 @@ impl Db {
             queue: Mutex::new(Some(sender)),
             thread: Mutex::new(Some(thread)),
             readers,
+            check: Mutex::new(check),
             state,
         })))
     }
@@ -169,7 +183,18 @@ impl Db {
     /// Whether the last write reached the disk.
     #[must_use]
     pub fn writable(&self) -> bool {
-        self.0.state.health() == Health::Sound
+        self.trouble().is_none()
+    }
+
+    /// Why nothing can be written now, in a few words.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&'static str> {
+        match self.0.state.health() {
+            Health::Sound => None,
+            Health::Full => Some("the disk is full"),
+            Health::Held => Some("another program holds the store"),
+            Health::Broken => Some("a write to the store failed"),
+        }
     }
 
     /// Waits until writing fails for good, so that only opening the file anew can help. A full disk is not that.
@@ -191,8 +216,11 @@ impl Db {
     }
 
     fn enqueue(&self, job: Box<dyn Job>) -> Result<(), Error> {
-        if self.0.state.health() == Health::Broken {
-            return Err(Error::Closed);
+        match self.0.state.health() {
+            Health::Broken => return Err(Error::Closed),
+            // The writer looks for itself when it is let go.
+            Health::Held => return Err(Error::Held),
+            Health::Sound | Health::Full => {}
         }
         let queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
         match queue.as_ref().map(|queue| queue.try_send(job)) {
@@ -206,6 +234,9 @@ impl Db {
 impl Inner {
     fn stop(&self) {
         self.readers.close();
+        if let Some(check) = self.check.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            check.end();
+        }
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {

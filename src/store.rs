@@ -24,13 +24,25 @@ pub use sealed_keys::SealedKey;
 
 use crate::{
     domain::{DesignId, DesignKey, Fingerprint, ProjectId, TenantId},
-    sqlite::{self, Db},
+    sqlite::{self, Db, Guest},
 };
 
 /// The store can take or give nothing now. What was to be kept is not.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the store is not available")]
 pub struct Error(#[from] sqlite::Error);
+
+/// The key of the cursors of a file that a gateway has used, read beside it.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn cursor_key_of(guest: &Guest) -> Result<Option<[u8; 32]>, Error> {
+    let key = guest.read(|connection| secrets::get(connection, CURSOR_KEY));
+    key.map_err(|source| Error(sqlite::Error::Failed(Arc::new(source))))
+}
+
+/// Under which name the key of the cursors is kept.
+const CURSOR_KEY: &str = "cursor key";
 
 /// The few facts, in the database file. Clones share it.
 #[derive(Debug, Clone)]
@@ -59,7 +71,7 @@ impl Store {
     /// When it cannot be kept.
     pub async fn cursor_key(&self) -> Result<[u8; 32], Error> {
         let fresh = rand::random();
-        Ok(self.db.write(move |connection| secrets::get_or_keep(connection, "cursor key", fresh)).await?)
+        Ok(self.db.write(move |connection| secrets::get_or_keep(connection, CURSOR_KEY, fresh)).await?)
     }
 
     /// The project that a caller's own id belongs to, as far as this gateway knows.

@@ -8,6 +8,7 @@ use crate::{
     deliver::{Outbound, Outcome, Target},
     graphql::Told,
     intake::Intake,
+    journal::Journal,
     telemetry::metrics::{Lookup, RotationOutcome, Sources, TargetCounts, UpstreamOutcome},
 };
 
@@ -21,6 +22,7 @@ pub(super) struct Counted<'a> {
     pub(super) rotation: &'a Rotation,
     pub(super) outbound: &'a Outbound,
     pub(super) told: &'a Arc<Told>,
+    pub(super) journal: &'a Arc<dyn Journal>,
 }
 
 pub(super) fn sources(counted: &Counted<'_>) -> Sources {
@@ -28,6 +30,7 @@ pub(super) fn sources(counted: &Counted<'_>) -> Sources {
     let (grants_dropped, rotations) = (counted.intake.grants_dropped(), counted.rotation.counts());
     let outbound = counted.outbound.clone();
     let (executions, told) = (Arc::clone(counted.told), Arc::clone(counted.told));
+    let (journal, also) = (Arc::clone(counted.journal), Arc::clone(counted.journal));
     Sources {
         event_executions: Box::new(move || executions.executions.load(Ordering::Relaxed)),
         event_answers: Box::new(move || told.answers.load(Ordering::Relaxed)),
@@ -54,6 +57,8 @@ pub(super) fn sources(counted: &Counted<'_>) -> Sources {
             RotationOutcome::Taken => rotations.taken(),
             RotationOutcome::Refused => rotations.refused(),
         }),
+        store_writable: Box::new(move || journal.writable()),
+        store_unreadable: Box::new(move || also.unreadable() as u64),
     }
 }
 

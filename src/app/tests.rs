@@ -48,7 +48,7 @@ async fn a_stop_does_not_wait_for_a_pruning() {
         begun.send_replace(true);
         std::future::pending()
     };
-    let pruner = tokio::spawn(again_and_again(once, stop.clone()));
+    let pruner = tokio::spawn(again_and_again(PRUNE_EVERY, once, stop.clone()));
     has_begun.clone().wait_for(|it| *it).await.unwrap();
     stop.cancel();
     tokio::time::timeout(Duration::from_secs(10), pruner).await.unwrap().unwrap();

@@ -20,7 +20,10 @@ fn every_command_has_help_with_an_example() {
 fn the_commands_are_those_of_the_contract() {
     let command = Cli::command();
     let names: Vec<_> = command.get_subcommands().map(clap::Command::get_name).collect();
-    assert_eq!(names, ["serve", "sandbox", "demo", "schema", "check-config", "healthcheck", "webhooks"]);
+    assert_eq!(
+        names,
+        ["serve", "sandbox", "demo", "schema", "check-config", "healthcheck", "webhooks", "events", "store"]
+    );
 }
 
 #[test]

@@ -21,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Told<'a> {
     pub(super) event: &'a Event,
     pub(super) cursor: &'a str,
+    /// The cursor of the event that this one tells again.
+    pub(super) replay_of: Option<&'a str>,
     /// The global id, as GraphQL has it.
     pub(super) id: &'a str,
 }
@@ -46,6 +48,7 @@ struct Data<'a> {
     status: Option<&'static str>,
     status_text: Option<&'a str>,
     received_at: String,
+    replay_of: Option<&'a str>,
     parameters: Vec<Parameter<'a>>,
     summary: Option<Figures>,
     summary_note: Option<&'static str>,
@@ -101,6 +104,7 @@ pub(super) async fn body(told: &Told<'_>, catalog: &Catalog) -> Result<Bytes, se
         status: status(kind, delivery.job_status()),
         status_text: delivery.status.as_deref(),
         received_at: delivery.received_at.to_string(),
+        replay_of: told.replay_of,
         parameters: delivery.parameters.iter().map(|(name, value)| Parameter { name, value }).collect(),
         summary: read.as_ref().and_then(|it| it.as_ref().ok()).map(figures),
         summary_note: read.and_then(Result::err).map(|error| note(&error)),

@@ -221,6 +221,8 @@ pub struct Event {
     pub delivery: Delivery,
     /// Whether the design's summary was read before it was announced.
     pub summary_read: bool,
+    /// The place of the event that this one tells again, because an operator wanted it told again.
+    pub replay_of: Option<Seq>,
 }
 
 impl Event {

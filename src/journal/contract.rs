@@ -42,6 +42,7 @@ macro_rules! hold {
                 deliveries_wait_in_their_order_until_they_are_announced
                 a_tenants_deliveries_are_found_without_those_of_others
                 what_comes_behind_no_completion_of_its_design_is_found_apart
+                what_would_overtake_its_project_is_not_found_apart
                 everything_is_there_after_opening_again
                 a_repeat_is_recognised_within_its_window_and_not_after
                 a_repeat_is_recognised_when_its_event_is_long_gone
@@ -112,7 +113,7 @@ pub(in crate::journal) fn completion(tenant: &str, design: &str, job: Option<&st
 
 pub(in crate::journal) fn event(seq: Seq, delivery: Delivery) -> Event {
     let (tenant, project) = (delivery.tenant.clone().unwrap(), delivery.project.clone());
-    Event { seq, tenant, project, delivery, summary_read: false }
+    Event { seq, tenant, project, delivery, summary_read: false, replay_of: None }
 }
 
 fn at(delivery: Delivery, clock: &Clock) -> Delivery {

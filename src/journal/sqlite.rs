@@ -3,6 +3,7 @@
 //! Every question is one function of a connection in the files beside this one; here they are given their
 //! transaction. The ring and the heads move on the writer's thread, in the order of the commits.
 
+pub(super) mod again;
 mod announce;
 mod append;
 mod compare;
@@ -69,12 +70,19 @@ impl Live {
 
     /// What could be read. The rest stays where it is, for whoever can mend it.
     fn readable(&self, found: read::Found) -> Vec<Waiting> {
-        for (seq, error) in found.unreadable {
+        self.tell_unreadable(found.unreadable);
+        found.waiting
+    }
+
+    fn tell_unreadable(&self, deliveries: Vec<(Seq, rusqlite::Error)>) {
+        for (seq, error) in deliveries {
             if self.unreadable().insert(seq) {
-                tracing::error!(seq = seq.0, %error, "a delivery cannot be read and is passed over");
+                tracing::error!(
+                    seq = seq.0, %error,
+                    "a delivery cannot be read and is passed over (docs/disk-trouble.md)"
+                );
             }
         }
-        found.waiting
     }
 
     fn repeats(&self) -> MutexGuard<'_, tally::Repeats> {
@@ -143,9 +151,9 @@ impl Journal for SqliteJournal {
     async fn claim(&self) -> Result<usize, Error> {
         let mut claimed = 0;
         loop {
-            let found = self.db.read(whose::claimable).await?;
+            let found = self.live.readable(self.db.read(whose::claimable).await?);
             let more = found.len() == whose::BATCH;
-            for seq in found {
+            for Waiting { seq, .. } in found {
                 let (now, live) = (self.clock.now(), Arc::clone(&self.live));
                 let work = move |connection: &_| append::claim(connection, seq, now);
                 let then = move |appended: &Option<Appended>| {
@@ -257,7 +265,9 @@ impl Journal for SqliteJournal {
         }
         let (tenant, filter) = (tenant.clone(), filter.clone());
         let found = self.db.read(move |connection| read::events(connection, &tenant, &filter, after, limit));
-        found.await?.map_err(|oldest| Error::Expired { oldest })
+        let read = found.await?.map_err(|oldest| Error::Expired { oldest })?;
+        self.live.tell_unreadable(read.unreadable);
+        Ok(read.slice)
     }
 
     async fn stretch(&self, of: &Tenants, after: Seq, limit: usize) -> Result<Stretch, Error> {
@@ -266,7 +276,10 @@ impl Journal for SqliteJournal {
             return Ok(stretch);
         }
         let of = of.clone();
-        Ok(self.db.read(move |connection| stretch::stretch(connection, &of, after, limit)).await?)
+        let work = move |connection: &_| stretch::stretch(connection, &of, after, limit);
+        let (stretch, unreadable) = self.db.read(work).await?;
+        self.live.tell_unreadable(unreadable);
+        Ok(stretch)
     }
 
     fn recent(&self, after: Seq) -> Option<Vec<Arc<Event>>> {
@@ -275,6 +288,16 @@ impl Journal for SqliteJournal {
 
     fn heads(&self) -> watch::Receiver<Heads> {
         self.live.heads.subscribe()
+    }
+
+    async fn look(&self) -> Result<(), Error> {
+        let last = self.db.read(read::heads).await?.deliveries;
+        self.live.heads.send_if_modified(|heads| {
+            let more = heads.deliveries < last;
+            heads.deliveries = heads.deliveries.max(last);
+            more
+        });
+        Ok(())
     }
 
     async fn aside(&self, limit: usize) -> Result<Aside, Error> {
@@ -310,8 +333,8 @@ impl Journal for SqliteJournal {
         Ok(self.db.write_then(work, then).await?)
     }
 
-    fn writable(&self) -> bool {
-        self.db.writable()
+    fn trouble(&self) -> Option<&'static str> {
+        self.db.trouble()
     }
 }
 

@@ -1,8 +1,10 @@
 //! Who is served next: what is held of each tenant, lane by lane. No clock, no task, no I/O in here.
 //!
-//! Invariants: deliveries of one lane leave it in their order; a lane is with at most one worker; a tenant that is
-//! full, waits or is slow takes nothing from the others. A worker that broke off keeps nothing.
+//! Invariants: deliveries of one lane leave it in their order, and so do those that name one project, over all lanes; a
+//! lane is with at most one worker; a tenant that is full, waits or is slow takes nothing from the others. A worker that
+//! broke off keeps nothing.
 
+mod order;
 mod stopped;
 #[cfg(test)]
 mod tests;
@@ -13,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use order::Projects;
 pub(super) use stopped::AHEAD;
 use stopped::FIRST_PARKING;
 use tokio::time::Instant;
@@ -98,6 +101,7 @@ struct Desk {
     behind: bool,
     held: usize,
     lanes: HashMap<LaneKey, Lane>,
+    projects: Projects,
     ready: VecDeque<LaneKey>,
     in_turns: bool,
     looks_running: usize,
@@ -124,6 +128,16 @@ enum State {
     Ready,
     Running(Kind),
     Resting(Instant),
+    /// Something of another lane comes first, by the order of its project.
+    Blocked,
+}
+
+impl Desk {
+    /// How many of a lane, from the front, may go now.
+    fn free(&self, key: &LaneKey) -> usize {
+        let lane = self.lanes.get(key);
+        lane.map_or(0, |lane| lane.queue.iter().take_while(|it| self.projects.allow(it, key)).count())
+    }
 }
 
 impl Board {
@@ -163,6 +177,7 @@ impl Board {
             return;
         }
         desk.held += 1;
+        desk.projects.hold(&delivery, &key);
         lane.queue.push_back(Arc::new(delivery));
         if lane.state == State::Idle {
             self.make_ready(&key);
@@ -227,12 +242,14 @@ impl Board {
 
     fn begin(&mut self, key: LaneKey, kind: Kind) -> Option<Work> {
         let desk = self.desks.get_mut(&key.tenant)?;
+        let free = desk.free(&key);
         let lane = desk.lanes.get_mut(&key)?;
         lane.state = State::Running(kind);
         lane.begun_at = desk.wakes;
+        let may_go = lane.queue.iter().take(free);
         let batch = match kind {
-            Kind::Quick => lane.queue.iter().take_while(|it| !it.delivery.is_completion()).cloned().collect(),
-            Kind::Look => lane.queue.iter().cloned().collect(),
+            Kind::Quick => may_go.take_while(|it| !it.delivery.is_completion()).cloned().collect(),
+            Kind::Look => may_go.cloned().collect(),
         };
         Some(Work { lane: key, kind, batch })
     }
@@ -248,11 +265,11 @@ impl Board {
                 desk.looks_running -= 1;
             }
             State::Running(Kind::Quick) => self.quick_running -= 1,
-            State::Idle | State::Ready | State::Resting(_) => {}
+            State::Idle | State::Ready | State::Resting(_) | State::Blocked => {}
         }
         let turn = turn.unwrap_or(Turn { settled: 0, wait: Some(Wait::AtLeast(LONGEST_PAUSE)) });
         let settled = turn.settled.min(lane.queue.len());
-        lane.queue.drain(..settled);
+        let gone: Vec<_> = lane.queue.drain(..settled).collect();
         desk.held -= settled;
         if settled > 0 {
             lane.pause = FIRST_PAUSE;
@@ -262,12 +279,22 @@ impl Board {
         if turn.wait != Some(Wait::Key) && looked {
             desk.parking = FIRST_PARKING;
         }
-        if lane.queue.is_empty() {
+        let is_empty = lane.queue.is_empty();
+        let turns = gone.iter().filter_map(|it| desk.projects.settle(it)).collect();
+        if is_empty {
             desk.lanes.remove(key);
-            self.tidy(&key.tenant.clone());
-            return;
+        } else {
+            self.rest(key, turn.wait, woken, now);
         }
-        match turn.wait {
+        self.unblock(turns);
+        self.tidy(&key.tenant.clone());
+    }
+
+    /// A lane that is not done yet waits for its time, for its turn, or for a key.
+    fn rest(&mut self, key: &LaneKey, wait: Option<Wait>, woken: bool, now: Instant) {
+        let lane = self.desks.get_mut(&key.tenant).and_then(|desk| desk.lanes.get_mut(key));
+        let Some(lane) = lane else { return };
+        match wait {
             // What was found before a key came, is asked again.
             Some(Wait::Key) => {
                 self.make_ready(key);
@@ -282,6 +309,16 @@ impl Board {
                 self.resting.insert((until, key.clone()));
             }
             None => self.make_ready(key),
+        }
+    }
+
+    /// Lanes whose turn it is in the order of a project.
+    fn unblock(&mut self, lanes: BTreeSet<LaneKey>) {
+        for key in lanes {
+            let lane = self.desks.get(&key.tenant).and_then(|desk| desk.lanes.get(&key));
+            if lane.is_some_and(|lane| lane.state == State::Blocked) {
+                self.make_ready(&key);
+            }
         }
     }
 
@@ -309,7 +346,12 @@ impl Board {
 
     fn make_ready(&mut self, key: &LaneKey) {
         let Some(desk) = self.desks.get_mut(&key.tenant) else { return };
+        let blocked = desk.free(key) == 0;
         let Some(lane) = desk.lanes.get_mut(key) else { return };
+        if blocked {
+            lane.state = State::Blocked;
+            return;
+        }
         lane.state = State::Ready;
         if lane.queue.front().is_some_and(|first| !first.delivery.is_completion()) {
             self.quick.push_back(key.clone());

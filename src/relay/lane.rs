@@ -168,7 +168,7 @@ impl Rereader {
     }
 
     async fn announce(&self, waiting: &Waiting, found: &Found) -> Result<(), Error> {
-        if let (Some(switch), Some(tenant)) = (waiting.delivery.switch(), &waiting.delivery.tenant) {
+        if let (Some(switch), Some(tenant)) = (waiting.switch(), &waiting.delivery.tenant) {
             // It took effect when the relay first saw it. From here on it does after a restart too.
             if self.standing.is_off(tenant) == (switch == Switch::Off) {
                 self.journal.switch(tenant, switch, waiting.delivery.received_at).await?;

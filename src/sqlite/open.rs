@@ -10,21 +10,24 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::check;
+
 /// Each brings the tables one version further; the file's `user_version` counts those that ran.
-const MIGRATIONS: [&str; 6] = [
+pub(super) const MIGRATIONS: [&str; 7] = [
     include_str!("0001_start.sql"),
     include_str!("0002_projects_of_designs.sql"),
     include_str!("0003_keys.sql"),
     include_str!("0004_health.sql"),
     include_str!("0005_deliver.sql"),
     include_str!("0006_creates.sql"),
+    include_str!("0007_journal.sql"),
 ];
 
 /// "HELI": tells our files from those of other programs.
 const APPLICATION_ID: i32 = 0x4845_4c49;
 
-/// Only an operator's `sqlite3` can hold us up; five seconds of that are within Aurora's patience of ten.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Only an operator's `sqlite3` can hold us up; two seconds of that are well within Aurora's patience of ten.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Pages of write-ahead log kept on disk after a checkpoint, in bytes: enough to be reused, little to waste.
 const WAL_KEPT_BYTES: i64 = 64 * 1024 * 1024;
@@ -35,12 +38,27 @@ pub enum OpenError {
     /// Its directory is not there.
     #[error("{} does not exist: create the directory, or choose another store.path", .0.display())]
     NoDirectory(PathBuf),
+    /// There is no such file.
+    #[error("{} does not exist: check store.path", .0.display())]
+    Missing(PathBuf),
+    /// There is one already.
+    #[error("{} exists already: nothing is written over", .0.display())]
+    Exists(PathBuf),
+    /// It has not been opened by a gateway of this version yet.
+    #[error("{} was left by an older heliograph: start the gateway of this version once", .0.display())]
+    Older(PathBuf),
     /// It may not be written.
-    #[error("{} cannot be written: check its owner, its permissions and the mount", .0.display())]
+    #[error("{} cannot be written: check its owner, its permissions and the mount (docs/disk-trouble.md)", .0.display())]
     ReadOnly(PathBuf),
     /// Another process owns it.
     #[error("{} is in use by another heliograph process: one file serves one process", .0.display())]
     InUse(PathBuf),
+    /// Another program, that is no heliograph, keeps it locked.
+    #[error("{} is held by another program: close what has it open, such as sqlite3 or a copy", .0.display())]
+    Held(PathBuf),
+    /// There is no room to begin.
+    #[error("{} has no room: the disk is full; make room and start again (docs/disk-trouble.md)", .0.display())]
+    Full(PathBuf),
     /// It is no database, or another program's.
     #[error("{} is not a heliograph database: choose another store.path", .0.display())]
     NotOurs(PathBuf),
@@ -55,7 +73,7 @@ pub enum OpenError {
         known: i64,
     },
     /// Its pages contradict each other.
-    #[error("{} is damaged: move it away and restore a copy, or recover it with `sqlite3 FILE .recover`", .0.display())]
+    #[error("{} is damaged: move it away and restore a copy, or see what is left with `heliograph store salvage` (docs/disk-trouble.md)", .0.display())]
     Damaged(PathBuf),
     /// The operating system refused something else.
     #[error("{} cannot be opened", .path.display())]
@@ -92,18 +110,20 @@ pub(super) fn open(path: &Path) -> Result<(Connection, File, PathBuf), OpenError
 fn connect(path: &Path) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(|e| opening(path, e))?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(|e| opening(path, e))?;
     let version = version(&connection, path)?;
-    let verdict: String =
-        connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(|e| opening(path, e))?;
-    if verdict != "ok" {
+    check::at_start(&connection, path)?;
+    configure(&connection).and_then(|()| migrate(&mut connection, version)).map_err(|e| opening(path, e))?;
+    let found = tables(&connection).map_err(|e| opening(path, e))?;
+    let wanted = expected_tables().map_err(|e| opening(path, e))?;
+    if !wanted.iter().all(|it| found.contains(it)) {
         return Err(OpenError::Damaged(path.to_owned()));
     }
-    configure(&connection).and_then(|()| migrate(&mut connection, version)).map_err(|e| opening(path, e))?;
     Ok(connection)
 }
 
 /// The number of migrations that the file has seen, if it is a file of ours that we understand.
-fn version(connection: &Connection, path: &Path) -> Result<usize, OpenError> {
+pub(super) fn version(connection: &Connection, path: &Path) -> Result<usize, OpenError> {
     let ask = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
     let owner = ask("PRAGMA application_id").map_err(|e| opening(path, e))?;
     let tables = ask("SELECT count(*) FROM sqlite_schema").map_err(|e| opening(path, e))?;
@@ -119,7 +139,6 @@ fn version(connection: &Connection, path: &Path) -> Result<usize, OpenError> {
 
 /// `synchronous = FULL` is what makes a commit survive a power cut; `secure_delete` is what makes an erasure one.
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(64);
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -137,6 +156,21 @@ fn migrate(connection: &mut Connection, from: usize) -> rusqlite::Result<()> {
         transaction.commit()?;
     }
     Ok(())
+}
+
+/// What the file says of its own tables.
+fn tables(connection: &Connection) -> rusqlite::Result<Vec<[String; 3]>> {
+    connection
+        .prepare("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL")?
+        .query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]))?
+        .collect()
+}
+
+/// What it must say: a letter that flipped there would change what is looked for.
+fn expected_tables() -> rusqlite::Result<Vec<[String; 3]>> {
+    let connection = Connection::open_in_memory()?;
+    MIGRATIONS.iter().try_for_each(|migration| connection.execute_batch(migration))?;
+    tables(&connection)
 }
 
 /// Makes the file if it is not there. Nobody but its owner may read it: it holds ids and a key. SQLite gives its
@@ -180,6 +214,7 @@ fn filing(path: &Path, source: io::Error) -> OpenError {
     let path = path.to_owned();
     match source.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => OpenError::ReadOnly(path),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => OpenError::Full(path),
         _ => OpenError::File { path, source },
     }
 }
@@ -191,6 +226,8 @@ pub(super) fn opening(path: &Path, source: rusqlite::Error) -> OpenError {
         Some(ErrorCode::NotADatabase) => OpenError::NotOurs(path),
         Some(ErrorCode::DatabaseCorrupt) => OpenError::Damaged(path),
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => OpenError::ReadOnly(path),
+        Some(ErrorCode::DiskFull) => OpenError::Full(path),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => OpenError::Held(path),
         _ => OpenError::Database { path, source },
     }
 }

@@ -13,17 +13,20 @@ use std::{
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
-use super::{Error, Health, State};
+use super::{Error, Health, State, open::BUSY_TIMEOUT};
 
 /// Work that shares one commit. Beyond this the commit's cost per piece no longer matters, and the first in the
 /// batch would wait for the last.
 const BATCH: usize = 256;
 
-/// How often a full disk is tried again while nobody writes.
+/// How often a disk that is full, or a file that another program holds, is tried again while nobody writes.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 
 /// How much room a full disk must have again: more than one small write that happened to fit.
 const PROBE_BYTES: i64 = 64 * 1024;
+
+/// How long a file that another program has held for long is waited for: what waits behind is to be told soon.
+const HELD_TIMEOUT: Duration = Duration::from_millis(20);
 
 type Cause = Arc<rusqlite::Error>;
 
@@ -100,7 +103,7 @@ impl Writer {
         let _fuse = Fuse(Arc::clone(&self.state));
         loop {
             let first = match self.state.health() {
-                Health::Full => match self.queue.recv_timeout(PROBE_EVERY) {
+                Health::Full | Health::Held => match self.queue.recv_timeout(PROBE_EVERY) {
                     Err(RecvTimeoutError::Timeout) => {
                         self.judge(probe(&self.connection).as_ref().err().map(Verdict::of));
                         continue;
@@ -149,7 +152,8 @@ impl Writer {
     fn judge(&self, worst: Option<Verdict>) {
         let health = match worst {
             None => Health::Sound,
-            Some(Verdict::Own | Verdict::Passing) => return,
+            Some(Verdict::Own) => return,
+            Some(Verdict::Held) => Health::Held,
             Some(Verdict::Full) => Health::Full,
             Some(Verdict::Broken) => Health::Broken,
         };
@@ -157,16 +161,20 @@ impl Writer {
             return;
         }
         self.state.set(health);
+        let patience = if health == Health::Held { HELD_TIMEOUT } else { BUSY_TIMEOUT };
+        // It sets a number in memory; were it refused, waiting would only take longer.
+        let _ = self.connection.busy_timeout(patience);
         match health {
-            Health::Sound => tracing::info!("the disk has room again; the database takes writes"),
-            Health::Full => {
-                tracing::error!("the disk is full; the database takes no writes until there is room")
-            }
-            Health::Broken => {
-                tracing::error!(
-                    "a write to the database failed; it takes no more writes until it is restarted"
-                );
-            }
+            Health::Sound => tracing::info!("the database takes writes again"),
+            Health::Full => tracing::error!(
+                "the disk is full; the database takes no writes until there is room (docs/disk-trouble.md)"
+            ),
+            Health::Held => tracing::error!(
+                "another program holds the database; it takes no writes until it is let go (docs/disk-trouble.md)"
+            ),
+            Health::Broken => tracing::error!(
+                "a write to the database failed; it takes no more writes until a restart (docs/disk-trouble.md)"
+            ),
         }
     }
 }
@@ -226,7 +234,7 @@ fn probe(connection: &Connection) -> rusqlite::Result<()> {
 fn error(cause: Cause) -> Error {
     match Verdict::of(&cause) {
         Verdict::Own => Error::Failed(cause),
-        Verdict::Passing | Verdict::Full | Verdict::Broken => Error::Unwritable(cause),
+        Verdict::Held | Verdict::Full | Verdict::Broken => Error::Unwritable(cause),
     }
 }
 
@@ -235,8 +243,8 @@ fn error(cause: Cause) -> Error {
 enum Verdict {
     /// Nothing: the statement was at fault.
     Own,
-    /// Somebody else holds it for a moment.
-    Passing,
+    /// Another program holds it.
+    Held,
     /// There is no room.
     Full,
     /// It cannot be relied on any more.
@@ -247,7 +255,7 @@ impl Verdict {
     fn of(error: &rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Full,
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Passing,
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Held,
             Some(
                 ErrorCode::SystemIoFailure
                 | ErrorCode::DatabaseCorrupt
@@ -273,7 +281,7 @@ mod tests {
             (rusqlite::ffi::SQLITE_IOERR_WRITE, Verdict::Broken),
             (rusqlite::ffi::SQLITE_CORRUPT, Verdict::Broken),
             (rusqlite::ffi::SQLITE_FULL, Verdict::Full),
-            (rusqlite::ffi::SQLITE_BUSY, Verdict::Passing),
+            (rusqlite::ffi::SQLITE_BUSY, Verdict::Held),
             (rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE, Verdict::Own),
         ];
         for (code, verdict) in cases {

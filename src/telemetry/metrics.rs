@@ -39,6 +39,8 @@ pub const NAMES: &[&str] = &[
     "heliograph_secret_rotations_total",
     "heliograph_event_executions_total",
     "heliograph_event_answers_total",
+    "heliograph_store_writable",
+    "heliograph_store_unreadable_rows",
 ];
 
 /// Seconds: from a cached read up to the longest that a request may wait for Aurora.

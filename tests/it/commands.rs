@@ -3,14 +3,14 @@
 use std::{
     collections::BTreeMap,
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
 use heliograph::sandbox::{self, Fault, FaultRule, Sandbox};
 use serde_json::{Value, json};
 
-use crate::world::process::{BINARY, Running, command};
+use crate::load::process::{BINARY, Running, command};
 
 const SECRET: &str = "webhook-secret-of-a-process";
 const KEY: &str = "key-of-a-process-0001";
@@ -66,7 +66,7 @@ async fn what_was_acknowledged_is_announced_once_though_the_process_is_killed_ag
     let mut acknowledged = Vec::new();
     for round in 0..4 {
         let mut serve = command(place.path(), &settings);
-        let (running, base, _) = Running::start(serve.arg("serve"), "listens on ");
+        let (running, base, _) = Running::start_logging(serve.arg("serve"), "listens on ", Stdio::null());
         let (http, url) = (&http, &base);
         let deliver = |number: usize| async move {
             let job = format!("j{round}-{number}");
@@ -121,7 +121,7 @@ async fn a_create_in_the_middle_of_which_the_process_is_killed_makes_one_project
     let slow = FaultRule::new("POST", "/tenants/*/projects", Fault::Delay { ms: 2_000 }).times(1);
     aurora.fail(slow).unwrap();
     let mut serve = command(place.path(), &settings);
-    let (running, base, _) = Running::start(serve.arg("serve"), "listens on ");
+    let (running, base, _) = Running::start_logging(serve.arg("serve"), "listens on ", Stdio::null());
     let callers = futures_util::future::join_all((0..50).map(|_| create(base.clone())));
     let deadline = Instant::now() + Duration::from_secs(20);
     let kill = async {
@@ -135,7 +135,7 @@ async fn a_create_in_the_middle_of_which_the_process_is_killed_makes_one_project
     assert!(answers.iter().all(Result::is_err), "nobody was answered");
 
     let mut serve = command(place.path(), &settings);
-    let (running, base, _) = Running::start(serve.arg("serve"), "listens on ");
+    let (running, base, _) = Running::start_logging(serve.arg("serve"), "listens on ", Stdio::null());
     let deadline = Instant::now() + Duration::from_secs(20);
     let patient = || async {
         loop {
@@ -159,7 +159,7 @@ async fn a_create_in_the_middle_of_which_the_process_is_killed_makes_one_project
 async fn serve_ends_in_good_order_when_it_is_asked_to() {
     let (sandbox, place) = (sandbox().await, tempfile::tempdir().unwrap());
     let mut serve = command(place.path(), &gateway(&sandbox));
-    let (mut running, base, said) = Running::start(serve.arg("serve"), "listens on ");
+    let (mut running, base, said) = Running::start_logging(serve.arg("serve"), "listens on ", Stdio::null());
     assert!(base.starts_with("http://127.0.0.1:") && !base.ends_with(":0"), "{said}");
     let pid = running.0.id().to_string();
     assert!(Command::new("kill").arg(&pid).status().unwrap().success());
@@ -186,7 +186,7 @@ fn the_demo_says_where_it_is_and_what_to_paste() {
     std::fs::write(place.path().join("heliograph.toml"), heliograph::config::DEFAULTS).unwrap();
     let begun = Instant::now();
     let mut demo = command(place.path(), &settings);
-    let (running, _, said) = Running::start(demo.arg("demo"), "Ctrl-C ");
+    let (running, _, said) = Running::start_logging(demo.arg("demo"), "Ctrl-C ", Stdio::null());
     assert!(begun.elapsed() < Duration::from_secs(5), "it took {:?}", begun.elapsed());
     let curl: String =
         said.lines().skip_while(|line| !line.contains("curl")).take(2).collect::<Vec<_>>().join("\n");
@@ -255,7 +255,7 @@ async fn webhooks_are_registered_listed_and_deleted_and_twice_is_as_good_as_once
 
 #[test]
 fn every_command_explains_itself_with_an_example() {
-    let commands: [&[&str]; 10] = [
+    let commands: [&[&str]; 16] = [
         &["serve"],
         &["sandbox"],
         &["demo"],
@@ -266,6 +266,12 @@ fn every_command_explains_itself_with_an_example() {
         &["webhooks", "list"],
         &["webhooks", "ensure"],
         &["webhooks", "delete"],
+        &["events"],
+        &["events", "export"],
+        &["events", "replay"],
+        &["store"],
+        &["store", "check"],
+        &["store", "salvage"],
     ];
     for arguments in commands {
         let output = Command::new(BINARY).args(arguments).arg("--help").output().unwrap();

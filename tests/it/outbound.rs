@@ -16,10 +16,12 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use crate::world::{
-    ADMIN_KEY, TENANT, WEBHOOK_SECRET, World,
-    crm::{Crm, OLD_SECRET, PATH_KEY, SECRET},
-    process::{Running, command},
+use crate::{
+    load::process::{Running, command},
+    world::{
+        ADMIN_KEY, TENANT, WEBHOOK_SECRET, World,
+        crm::{Crm, OLD_SECRET, PATH_KEY, SECRET},
+    },
 };
 
 /// Longer than any rest between two tries.

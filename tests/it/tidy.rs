@@ -63,6 +63,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "telemetry",
             "aurora",
             "registration",
+            "journal",
+            "sqlite",
         ],
     ),
 ];
@@ -80,7 +82,7 @@ const HOMES: &[(&str, &[&str])] = &[
         "reqwest",
         &["aurora/transport", "deliver/guard", "deliver/sender", "http/auth", "sandbox", "cli/healthcheck"],
     ),
-    ("rusqlite", &["sqlite", "journal/sqlite", "store", "deliver/progress"]),
+    ("rusqlite", &["sqlite", "journal/sqlite", "journal/archive", "store", "deliver/progress"]),
     ("jsonwebtoken", &["http/auth"]),
     ("governor", &["http/rate"]),
     ("moka", &["cache", "aurora/credentials", "http/auth", "graphql/prepared", "graphql/persisted"]),

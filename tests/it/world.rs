@@ -5,10 +5,9 @@ pub(crate) mod crm;
 pub(crate) mod issuer;
 mod listener;
 mod neighbour;
-pub(crate) mod process;
 mod subscriber;
 
-use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, future::Future, process::Stdio, sync::Arc, time::Duration};
 
 use heliograph::{
     app::{self, App},
@@ -20,10 +19,11 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::load::process::{Running, command};
+
 pub(crate) use answer::Answer;
 pub(crate) use listener::{Listener, Reader};
 pub(crate) use neighbour::Neighbour;
-use process::Running;
 pub(crate) use subscriber::Subscriber;
 
 /// The tenant that most tests live in, and another.
@@ -97,7 +97,8 @@ impl World {
         let all = all.chain(own).chain(settings.iter().copied());
         let all: BTreeMap<_, _> =
             all.map(|(key, value)| (key.strip_prefix("HELIOGRAPH_").unwrap(), value.to_owned())).collect();
-        let (running, base, _) = Running::start(process::command(place, &all).arg("serve"), "listens on ");
+        let mut serve = command(place, &all);
+        let (running, base, _) = Running::start_logging(serve.arg("serve"), "listens on ", Stdio::null());
         (running, base)
     }
 

@@ -95,7 +95,8 @@ impl Post {
         let means = &self.means;
         let cursor = means.cursors.seal(&event.tenant, event.seq);
         let id = (means.event_id)(&event.tenant, &cursor);
-        let told = Told { event: &event, cursor: &cursor, id: &id };
+        let replay_of = event.replay_of.map(|it| means.cursors.seal(&event.tenant, it));
+        let told = Told { event: &event, cursor: &cursor, replay_of: replay_of.as_deref(), id: &id };
         let body = match payload::body(&told, &means.catalog).await {
             Ok(body) => body,
             Err(error) => {

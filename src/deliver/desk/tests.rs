@@ -25,7 +25,7 @@ fn event(seq: u64, design: &str) -> Arc<Event> {
         received_at: at(Duration::from_secs(seq)),
         source: Source::Webhook,
     };
-    Arc::new(Event { seq: Seq(seq), tenant, project: None, delivery, summary_read: true })
+    Arc::new(Event { seq: Seq(seq), tenant, project: None, delivery, summary_read: true, replay_of: None })
 }
 
 fn desk() -> Desk {

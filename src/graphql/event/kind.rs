@@ -22,13 +22,15 @@ use crate::{
 pub struct Announced {
     pub(super) event: Arc<domain::Event>,
     pub(super) cursor: String,
+    replay_of: Option<String>,
 }
 
 impl Announced {
     /// Seals the event's place.
     #[must_use]
     pub fn new(cursors: &journal::Cursors, event: Arc<domain::Event>) -> Self {
-        Self { cursor: cursors.seal(&event.tenant, event.seq), event }
+        let replay_of = event.replay_of.map(|it| cursors.seal(&event.tenant, it));
+        Self { cursor: cursors.seal(&event.tenant, event.seq), replay_of, event }
     }
 
     fn id(&self) -> ID {
@@ -61,7 +63,12 @@ impl Announced {
         ty = "DateTime",
         desc = "When Aurora's delivery reached this gateway, or when it was found that none came."
     ),
-    field(name = "source", ty = "EventSource", desc = "How this gateway came to know of it.")
+    field(name = "source", ty = "EventSource", desc = "How this gateway came to know of it."),
+    field(
+        name = "replay_of",
+        ty = "Option<Cursor>",
+        desc = "Where an operator had an event announced again: the cursor of the one that this repeats. Null for news."
+    )
 )]
 pub enum Event {
     /// A performance simulation ended.
@@ -186,6 +193,11 @@ macro_rules! event_object {
             /// How this gateway came to know of it.
             pub async fn source(&self) -> EventSource {
                 self.0.event.delivery.source.into()
+            }
+
+            /// Where an operator had an event announced again: the cursor of the one that this repeats. Null for news.
+            pub async fn replay_of(&self) -> Option<Cursor> {
+                self.0.replay_of.clone().map(Cursor)
             }
 
             $($own)*

@@ -216,3 +216,34 @@ pub(in crate::journal) async fn what_comes_behind_no_completion_of_its_design_is
     let behind = journal.waiting_apart(&tenant("acme"), free[0], 1).await.unwrap();
     assert_eq!(behind.iter().map(|it| it.seq).collect::<Vec<_>>(), [free[1]]);
 }
+
+pub(in crate::journal) async fn what_would_overtake_its_project_is_not_found_apart<K: Keeper>() {
+    let (keeper, clock) = (K::new(), clock());
+    let journal = keeper.open(&clock).await;
+    let of = |name: &str, pairs: &[(&str, &str)]| {
+        let all = [("tenant_id", "acme"), ("status", "succeeded")].into_iter().chain(pairs.iter().copied());
+        delivery(name, &all.collect::<Vec<_>>())
+    };
+    let seqs = |found: Vec<crate::journal::Waiting>| found.iter().map(|it| it.seq).collect::<Vec<_>>();
+    let first = appended(&journal, of(DONE, &[("design_id", "d"), ("project_id", "p")])).await;
+    let held_up = [
+        appended(&journal, of("1", &[("project_id", "p")])).await,
+        appended(&journal, of("2", &[("design_id", "e"), ("project_id", "p")])).await,
+    ];
+    let free = [
+        appended(&journal, of("3", &[("project_id", "q")])).await,
+        appended(&journal, of("4", &[("project_id", "q")])).await,
+        appended(&journal, of("5", &[("design_id", "e2"), ("project_id", "q")])).await,
+    ];
+    let behind = appended(&journal, of("6", &[("project_id", "q")])).await;
+    let mut others = of(DONE, &[("design_id", "d"), ("project_id", "q")]);
+    others.tenant = Some(tenant("other"));
+    appended(&journal, others).await;
+    assert_eq!(seqs(journal.waiting_apart(&tenant("acme"), Seq(0), 9).await.unwrap()), free);
+
+    for seq in [first, free[2]] {
+        journal.announce(seq, Outcome::default()).await.unwrap();
+    }
+    let now_free = [held_up[0], held_up[1], free[0], free[1], behind];
+    assert_eq!(seqs(journal.waiting_apart(&tenant("acme"), Seq(0), 9).await.unwrap()), now_free);
+}

@@ -23,10 +23,11 @@ pub(super) fn announce(
     outcome: Outcome,
     now: Timestamp,
 ) -> rusqlite::Result<Announced> {
-    let Some(delivery) = unsettled(connection, seq)? else { return Ok(Announced::Already) };
+    let Some((delivery, replay_of)) = unsettled(connection, seq)? else { return Ok(Announced::Already) };
     let Some(tenant) = delivery.tenant.clone() else { return Ok(Announced::Already) };
     settle(connection, seq, now)?;
-    if !is_news(connection, &tenant, &delivery, outcome.reread, now)? {
+    // What an operator wants told again is no news, and is told all the same.
+    if replay_of.is_none() && !is_news(connection, &tenant, &delivery, outcome.reread, now)? {
         return Ok(Announced::Repeat);
     }
     let project = outcome.project.or_else(|| delivery.project.clone());
@@ -35,11 +36,12 @@ pub(super) fn announce(
         (project, _) => project,
     };
     let summary_read = outcome.reread.is_some();
-    tally::announced(connection, &tenant, &delivery, now)?;
+    let found = delivery.source == Source::Reconciled && replay_of.is_none();
+    tally::announced(connection, &tenant, &delivery, found, now)?;
     connection
         .prepare_cached(
-            "INSERT INTO events (delivery, tenant, name, status, design, project, summary_read)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO events (delivery, tenant, name, status, design, project, summary_read, sum)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
         .execute(params![
             row::number(seq),
@@ -49,18 +51,21 @@ pub(super) fn announce(
             delivery.design.as_ref().map(DesignId::as_str),
             project.as_ref().map(|id| id.as_str()),
             summary_read,
+            row::event_sum(seq, project.as_ref(), summary_read),
         ])?;
     let seq = row::place(connection.last_insert_rowid());
-    Ok(Announced::Event(Arc::new(Event { seq, tenant, project, delivery, summary_read })))
+    Ok(Announced::Event(Arc::new(Event { seq, tenant, project, delivery, summary_read, replay_of })))
 }
 
-fn unsettled(connection: &Connection, seq: Seq) -> rusqlite::Result<Option<Delivery>> {
+fn unsettled(connection: &Connection, seq: Seq) -> rusqlite::Result<Option<(Delivery, Option<Seq>)>> {
     let columns = row::DELIVERY;
     connection
         .prepare_cached(&format!(
-            "SELECT {columns} FROM deliveries d WHERE d.seq = ?1 AND d.settled_at IS NULL"
+            "SELECT {columns}, d.replay_of FROM deliveries d WHERE d.seq = ?1 AND d.settled_at IS NULL"
         ))?
-        .query_row([row::number(seq)], |row| row::delivery(row, 0))
+        .query_row([row::number(seq)], |row| {
+            Ok((row::delivery(row, 0)?, row::maybe_seq(row, row::DELIVERY_WIDTH)?))
+        })
         .optional()
 }
 

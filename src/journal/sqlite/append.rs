@@ -49,14 +49,13 @@ pub(super) fn keep(
     forget_what_it_undoes(connection, delivery)?;
     // What nobody can be told of is settled as soon as it is kept.
     let aside = delivery.tenant.is_none();
-    let parameters = serde_json::to_string(&delivery.parameters)
-        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+    let parameters = row::parameters(delivery)?;
     connection
         .prepare_cached(
             "INSERT INTO deliveries
                  (name, tenant, design, project, job, status, parameters, received_at, aside, settled_at,
-                  source)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                  source, sum)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )?
         .execute(params![
             delivery.name,
@@ -70,6 +69,7 @@ pub(super) fn keep(
             aside,
             aside.then(|| now.as_microsecond()),
             row::source(delivery.source),
+            row::delivery_sum(delivery, &parameters),
         ])?;
     let seq = row::place(connection.last_insert_rowid());
     Ok(if aside { Appended::Aside(seq) } else { Appended::New(seq) })

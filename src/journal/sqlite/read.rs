@@ -16,11 +16,11 @@ pub(super) fn heads(connection: &Connection) -> rusqlite::Result<Heads> {
 
 /// The last place ever given out, also if what was there is gone.
 fn head(connection: &Connection, table: &str) -> rusqlite::Result<Seq> {
-    let last = connection
-        .prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = ?1")?
-        .query_row([table], |row| row::seq(row, 0))
-        .optional()?;
-    Ok(last.unwrap_or_default())
+    let sql = format!(
+        "SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = '{table}'), 0),
+                    coalesce((SELECT max(seq) FROM {table}), 0))"
+    );
+    connection.prepare_cached(&sql)?.query_row([], |row| row::seq(row, 0))
 }
 
 /// Deliveries that wait, and those among them that cannot be read.
@@ -33,7 +33,7 @@ pub(super) struct Found {
 pub(super) fn waiting(connection: &Connection, after: Seq, limit: usize) -> rusqlite::Result<Found> {
     let columns = row::DELIVERY;
     let sql = format!(
-        "SELECT {columns}, d.seq FROM deliveries d WHERE d.settled_at IS NULL AND d.seq > ?1 ORDER BY d.seq"
+        "SELECT {columns}, d.seq, d.replay_of FROM deliveries d WHERE d.settled_at IS NULL AND d.seq > ?1 ORDER BY d.seq"
     );
     collect(connection.prepare_cached(&sql)?.query([row::number(after)])?, limit)
 }
@@ -46,13 +46,15 @@ pub(super) fn waiting_of(
 ) -> rusqlite::Result<Found> {
     let columns = row::DELIVERY;
     let sql = format!(
-        "SELECT {columns}, d.seq FROM deliveries d
+        "SELECT {columns}, d.seq, d.replay_of FROM deliveries d
          WHERE d.settled_at IS NULL AND d.tenant = ?1 AND d.seq > ?2 ORDER BY d.seq"
     );
     collect(connection.prepare_cached(&sql)?.query(params![tenant.as_str(), row::number(after)])?, limit)
 }
 
-/// The words stand as they do in the index for them.
+/// One whose project has an earlier one in another lane stays where it is: the board cannot see that it would overtake.
+/// Those that name the project alone are of one lane, and are all found here or held already. The words stand as they do
+/// in the indexes for them.
 pub(super) fn waiting_apart(
     connection: &Connection,
     tenant: &TenantId,
@@ -61,20 +63,25 @@ pub(super) fn waiting_apart(
 ) -> rusqlite::Result<Found> {
     let columns = row::DELIVERY;
     let sql = format!(
-        "SELECT {columns}, d.seq FROM deliveries d INDEXED BY deliveries_waiting_plain
+        "SELECT {columns}, d.seq, d.replay_of FROM deliveries d INDEXED BY deliveries_waiting_plain
          WHERE d.settled_at IS NULL
            AND (d.name <> 'performance_simulation_job_completed' OR d.status IS NULL OR d.status <> 'succeeded')
            AND d.tenant = ?1 AND d.seq > ?2
            AND (d.design IS NULL OR NOT EXISTS (
                SELECT 1 FROM deliveries e WHERE e.tenant = d.tenant AND e.design = d.design
                    AND e.settled_at IS NULL AND e.seq < d.seq))
+           AND (d.project IS NULL OR NOT EXISTS (
+               SELECT 1 FROM deliveries e INDEXED BY deliveries_waiting_project
+               WHERE e.tenant = d.tenant AND e.project = d.project AND e.settled_at IS NULL
+                   AND (e.design IS NOT NULL OR e.name = 'performance_simulation_job_completed')
+                   AND e.seq < d.seq))
          ORDER BY d.seq"
     );
     collect(connection.prepare_cached(&sql)?.query(params![tenant.as_str(), row::number(after)])?, limit)
 }
 
 /// Up to `limit` that can be read. One that cannot must not keep those behind it from being found.
-fn collect(mut rows: Rows<'_>, limit: usize) -> rusqlite::Result<Found> {
+pub(super) fn collect(mut rows: Rows<'_>, limit: usize) -> rusqlite::Result<Found> {
     let mut found = Found::default();
     while found.waiting.len() < limit
         && let Some(row) = rows.next()?
@@ -94,7 +101,7 @@ pub(super) fn aside(connection: &Connection, limit: usize) -> rusqlite::Result<A
         .query_row([], |row| row.get(0))?;
     let newest = connection
         .prepare_cached(&format!(
-            "SELECT {columns}, d.seq FROM deliveries d WHERE d.aside = 1 ORDER BY d.seq DESC LIMIT ?1"
+            "SELECT {columns}, d.seq, d.replay_of FROM deliveries d WHERE d.aside = 1 ORDER BY d.seq DESC LIMIT ?1"
         ))?
         .query_map([row::count(limit)], waiting_row)?
         .collect::<rusqlite::Result<_>>()?;
@@ -102,17 +109,28 @@ pub(super) fn aside(connection: &Connection, limit: usize) -> rusqlite::Result<A
 }
 
 fn waiting_row(row: &Row<'_>) -> rusqlite::Result<Waiting> {
-    Ok(Waiting { seq: row::seq(row, row::DELIVERY_WIDTH)?, delivery: row::delivery(row, 0)? })
+    Ok(Waiting {
+        seq: row::seq(row, row::DELIVERY_WIDTH)?,
+        delivery: row::delivery(row, 0)?,
+        replay_of: row::maybe_seq(row, row::DELIVERY_WIDTH + 1)?,
+    })
 }
 
-/// The slice, or the oldest event that is left if some behind `after` are gone.
+/// Events, and the deliveries of those that cannot be read.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    pub(super) slice: Slice,
+    pub(super) unreadable: Vec<(Seq, rusqlite::Error)>,
+}
+
+/// The events, or the oldest that is left if some behind `after` are gone.
 pub(super) fn events(
     connection: &Connection,
     tenant: &TenantId,
     filter: &Filter,
     after: Option<Seq>,
     limit: usize,
-) -> rusqlite::Result<Result<Slice, Option<Seq>>> {
+) -> rusqlite::Result<Result<Read, Option<Seq>>> {
     if let Some(after) = after
         && (after < forget::floor(connection, tenant)? || after > head(connection, "events")?)
     {
@@ -120,28 +138,54 @@ pub(super) fn events(
     }
     let (condition, mut values) = condition(tenant, filter);
     values.push(Value::Integer(row::number(after.unwrap_or_default())));
-    values.push(Value::Integer(row::count(limit.saturating_add(1))));
-    let columns = row::DELIVERY;
-    let mut events = connection
-        .prepare_cached(&format!(
-            "SELECT {columns}, e.seq, e.project, e.summary_read FROM events e JOIN deliveries d ON d.seq = e.delivery
-             WHERE {condition} AND e.seq > ? ORDER BY e.seq LIMIT ?"
-        ))?
-        .query_map(params_from_iter(values), |row| event(row, tenant))?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
-    let more = events.len() > limit;
-    events.truncate(limit);
-    Ok(Ok(Slice { events, more }))
+    let sql = format!(
+        "SELECT {EVENT} FROM events e JOIN deliveries d ON d.seq = e.delivery
+         WHERE {condition} AND e.seq > ? ORDER BY e.seq"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(params_from_iter(values))?;
+    let mut read = Read::default();
+    while let Some(row) = rows.next()? {
+        match event(row, tenant) {
+            Ok(_) if read.slice.events.len() == limit => {
+                read.slice.more = true;
+                break;
+            }
+            Ok(event) => read.slice.events.push(event),
+            // One that cannot be read must not keep those behind it from being heard.
+            Err(error) => read.unreadable.push((delivery_of(row)?, error)),
+        }
+    }
+    Ok(Ok(read))
 }
 
+/// The columns of an [`event`], in its order, of tables named `d` and `e`.
+pub(super) const EVENT: &str =
+    "d.name, d.tenant, d.design, d.project, d.job, d.status, d.parameters, d.received_at, d.source,
+     d.sum, e.seq, e.project, e.sum, e.delivery, d.replay_of, e.summary_read";
+
+/// How many columns [`EVENT`] has.
+pub(super) const EVENT_WIDTH: usize = row::DELIVERY_WIDTH + 6;
+
+/// The event in the first columns.
 pub(super) fn event(row: &Row<'_>, tenant: &TenantId) -> rusqlite::Result<Arc<Event>> {
+    const AT: usize = row::DELIVERY_WIDTH;
+    let project = row::id(row, AT + 1, ProjectId::parse)?;
+    let summary_read = row.get(AT + 5)?;
+    row::check(row, AT + 2, row::event_sum(delivery_of(row)?, project.as_ref(), summary_read))?;
     Ok(Arc::new(Event {
-        seq: row::seq(row, row::DELIVERY_WIDTH)?,
+        seq: row::seq(row, AT)?,
         tenant: tenant.clone(),
-        project: row::id(row, row::DELIVERY_WIDTH + 1, ProjectId::parse)?,
+        project,
         delivery: row::delivery(row, 0)?,
-        summary_read: row.get(row::DELIVERY_WIDTH + 2)?,
+        summary_read,
+        replay_of: row::maybe_seq(row, AT + 4)?,
     }))
+}
+
+/// The place of an [`event`]'s delivery.
+pub(super) fn delivery_of(row: &Row<'_>) -> rusqlite::Result<Seq> {
+    row::seq(row, row::DELIVERY_WIDTH + 3)
 }
 
 fn oldest(connection: &Connection, tenant: &TenantId) -> rusqlite::Result<Option<Seq>> {

@@ -1,23 +1,32 @@
-//! Deliveries and times as the tables hold them.
+//! Deliveries and times as the tables hold them, and the sums that tell what was written from what a disk made of it.
 
 use std::error::Error;
 
 use jiff::Timestamp;
 use rusqlite::{Row, types::Type};
 
-use crate::domain::{Delivery, DesignId, InvalidId, JobId, ProjectId, Seq, TenantId, event::Source};
+use crate::domain::{
+    Delivery, DesignId, Fingerprint, InvalidId, JobId, ProjectId, Seq, TenantId, event::Source,
+    fingerprint::Fingerprinter,
+};
 
 /// The columns of a [`delivery`], in its order, of a table named `d`.
 pub(super) const DELIVERY: &str =
-    "d.name, d.tenant, d.design, d.project, d.job, d.status, d.parameters, d.received_at, d.source";
+    "d.name, d.tenant, d.design, d.project, d.job, d.status, d.parameters, d.received_at, d.source,
+     d.sum";
 
 /// How many columns [`DELIVERY`] has.
-pub(super) const DELIVERY_WIDTH: usize = 9;
+pub(super) const DELIVERY_WIDTH: usize = 10;
+
+/// A row does not say what was written into it.
+#[derive(Debug, thiserror::Error)]
+#[error("the row is not what was written: the file is damaged")]
+struct Damaged;
 
 /// The delivery in the columns from `at` on.
 pub(super) fn delivery(row: &Row<'_>, at: usize) -> rusqlite::Result<Delivery> {
     let parameters: String = row.get(at + 6)?;
-    Ok(Delivery {
+    let delivery = Delivery {
         name: row.get(at)?,
         tenant: id(row, at + 1, TenantId::parse)?,
         design: id(row, at + 2, DesignId::parse)?,
@@ -30,7 +39,50 @@ pub(super) fn delivery(row: &Row<'_>, at: usize) -> rusqlite::Result<Delivery> {
             RECONCILED => Source::Reconciled,
             _ => Source::Webhook,
         },
-    })
+    };
+    check(row, at + 9, delivery_sum(&delivery, &parameters))?;
+    Ok(delivery)
+}
+
+/// A delivery's parameters as they are written.
+pub(super) fn parameters(delivery: &Delivery) -> rusqlite::Result<String> {
+    serde_json::to_string(&delivery.parameters)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
+
+/// What a delivery's row sums up to; `parameters` as they are written.
+pub(super) fn delivery_sum(delivery: &Delivery, parameters: &str) -> i64 {
+    let sum = Fingerprinter::new("row of a delivery")
+        .text(&delivery.name)
+        .maybe(delivery.tenant.as_ref().map(TenantId::as_str))
+        .maybe(delivery.design.as_ref().map(DesignId::as_str))
+        .maybe(delivery.project.as_ref().map(ProjectId::as_str))
+        .maybe(delivery.job.as_ref().map(JobId::as_str))
+        .maybe(delivery.status.as_deref())
+        .text(parameters)
+        .bytes(&delivery.received_at.as_microsecond().to_be_bytes())
+        .bytes(&source(delivery.source).to_be_bytes());
+    short(sum.finish())
+}
+
+/// What an event's row sums up to, beyond what it repeats of its delivery.
+pub(super) fn event_sum(delivery: Seq, project: Option<&ProjectId>, summary_read: bool) -> i64 {
+    let sum = Fingerprinter::new("row of an event")
+        .bytes(&delivery.0.to_be_bytes())
+        .maybe(project.map(ProjectId::as_str))
+        .bytes(&[u8::from(summary_read)]);
+    short(sum.finish())
+}
+
+/// Compares with the sum in a column. Rows of older versions have none.
+pub(super) fn check(row: &Row<'_>, at: usize, sum: i64) -> rusqlite::Result<()> {
+    let written: Option<i64> = row.get(at)?;
+    if written.is_some_and(|written| written != sum) { Err(unreadable(at, Damaged)) } else { Ok(()) }
+}
+
+/// Eight bytes are enough against chance.
+fn short(Fingerprint(bytes): Fingerprint) -> i64 {
+    i64::from_be_bytes(std::array::from_fn(|at| bytes[at]))
 }
 
 const RECONCILED: i64 = 1;
@@ -71,6 +123,11 @@ pub(super) fn id<T>(
 /// The place in a column.
 pub(super) fn seq(row: &Row<'_>, at: usize) -> rusqlite::Result<Seq> {
     row.get::<_, i64>(at).map(place)
+}
+
+/// The place in a column that may be empty.
+pub(super) fn maybe_seq(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Seq>> {
+    Ok(row.get::<_, Option<i64>>(at)?.map(place))
 }
 
 /// A number of the file's as a place. The file counts from one.

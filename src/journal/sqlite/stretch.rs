@@ -1,8 +1,13 @@
-//! Reading the events of several tenants in their one order.
+//! Reading the events of several tenants in their one order, and those among them that cannot be read.
 
 use rusqlite::{Connection, params_from_iter, types::Value};
 
-use super::{super::Stretch, forget, read, row};
+use super::{
+    super::Stretch,
+    forget,
+    read::{self, EVENT},
+    row,
+};
 use crate::domain::{Seq, TenantId, viewer::Tenants};
 
 pub(super) fn stretch(
@@ -10,24 +15,29 @@ pub(super) fn stretch(
     of: &Tenants,
     after: Seq,
     limit: usize,
-) -> rusqlite::Result<Stretch> {
+) -> rusqlite::Result<(Stretch, Vec<(Seq, rusqlite::Error)>)> {
     let gone = floor(connection, of)? > after;
-    let columns = row::DELIVERY;
     let (condition, mut values) = condition(of);
     values.push(Value::Integer(row::number(after)));
-    values.push(Value::Integer(row::count(limit)));
-    let events = connection
-        .prepare_cached(&format!(
-            "SELECT {columns}, e.seq, e.project FROM events e JOIN deliveries d ON d.seq = e.delivery
-             WHERE {condition} AND e.seq > ? ORDER BY e.seq LIMIT ?"
-        ))?
-        .query_map(params_from_iter(values), |row| {
-            // An event is announced only once its tenant is known, and has the tenant of its delivery.
-            let tenant = row::id(row, 1, TenantId::parse)?.ok_or(rusqlite::Error::InvalidQuery)?;
-            read::event(row, &tenant)
-        })?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
-    Ok(Stretch { events, gone })
+    let sql = format!(
+        "SELECT {EVENT} FROM events e JOIN deliveries d ON d.seq = e.delivery
+         WHERE {condition} AND e.seq > ? ORDER BY e.seq"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(params_from_iter(values))?;
+    let (mut events, mut unreadable) = (Vec::new(), Vec::new());
+    while events.len() < limit
+        && let Some(row) = rows.next()?
+    {
+        // An event is announced only once its tenant is known, and has the tenant of its delivery.
+        let tenant = row::id(row, 1, TenantId::parse).and_then(|it| it.ok_or(rusqlite::Error::InvalidQuery));
+        match tenant.and_then(|tenant| read::event(row, &tenant)) {
+            Ok(event) => events.push(event),
+            // One that cannot be read must not keep those behind it from being sent.
+            Err(error) => unreadable.push((read::delivery_of(row)?, error)),
+        }
+    }
+    Ok((Stretch { events, gone }, unreadable))
 }
 
 /// The last place from which an event of any of them is gone.

@@ -9,7 +9,7 @@ use super::{
     super::{Health, Tally},
     row,
 };
-use crate::domain::{Delivery, TenantId, event::Source};
+use crate::domain::{Delivery, TenantId};
 
 /// Counts a delivery that is kept. One that is nobody's is counted where it is set aside.
 pub(super) fn received(connection: &Connection, delivery: &Delivery) -> rusqlite::Result<()> {
@@ -24,14 +24,14 @@ pub(super) fn received(connection: &Connection, delivery: &Delivery) -> rusqlite
         .map(drop)
 }
 
-/// Counts an event.
+/// Counts an event; `found` if it is news that was found, where Aurora's delivery never came.
 pub(super) fn announced(
     connection: &Connection,
     tenant: &TenantId,
     delivery: &Delivery,
+    found: bool,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    let found = delivery.source == Source::Reconciled;
     connection
         .prepare_cached(
             "INSERT INTO tallies (tenant, name, first_at, received_at, announced_at, announced, reconciled)
@@ -63,7 +63,7 @@ pub(super) fn health(
     let mut tallies = counted(connection, tenant)?;
     for (name, count, since) in waiting(connection, tenant)? {
         let tally = tallies.entry(name.clone()).or_insert_with(|| nothing(name));
-        (tally.waiting, tally.waiting_since) = (count, Some(since));
+        (tally.waiting, tally.waiting_since) = (count, since);
     }
     for ((_, name), (count, last)) in repeats.iter().filter(|((whose, _), _)| whose == tenant) {
         let tally = tallies.entry(name.clone()).or_insert_with(|| nothing(name.clone()));
@@ -103,13 +103,17 @@ fn counted(connection: &Connection, tenant: &TenantId) -> rusqlite::Result<BTree
         .collect()
 }
 
-fn waiting(connection: &Connection, tenant: &TenantId) -> rusqlite::Result<Vec<(String, u64, Timestamp)>> {
+/// What is to be told again waits too, but not since it first came.
+fn waiting(
+    connection: &Connection,
+    tenant: &TenantId,
+) -> rusqlite::Result<Vec<(String, u64, Option<Timestamp>)>> {
     connection
         .prepare_cached(
-            "SELECT name, count(*), min(received_at) FROM deliveries
+            "SELECT name, count(*), min(iif(replay_of IS NULL, received_at, NULL)) FROM deliveries
              WHERE tenant = ?1 AND settled_at IS NULL GROUP BY name",
         )?
-        .query_map([tenant.as_str()], |row| Ok((row.get(0)?, row::total(row, 1)?, row::time(row, 2)?)))?
+        .query_map([tenant.as_str()], |row| Ok((row.get(0)?, row::total(row, 1)?, row::maybe_time(row, 2)?)))?
         .collect()
 }
 

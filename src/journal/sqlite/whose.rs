@@ -8,7 +8,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::domain::{Delivery, DesignId, ProjectId, Seq, TenantId};
 
-use super::row;
+use super::{
+    read::{self, Found},
+    row,
+};
 
 /// Rows taken back in one transaction: some ten milliseconds of work.
 pub(super) const BATCH: usize = 100;
@@ -57,16 +60,13 @@ pub(super) fn project(
 }
 
 /// Set-aside deliveries whose tenant is known by now, the oldest first.
-pub(super) fn claimable(connection: &Connection) -> rusqlite::Result<Vec<Seq>> {
-    connection
-        .prepare_cached(concat!(
-            "SELECT d.seq FROM deliveries d WHERE d.aside = 1
-             AND (SELECT count(*) FROM (",
-            owners!("d.design", "d.project"),
-            ")) = 1 ORDER BY d.seq LIMIT ?1"
-        ))?
-        .query_map([row::count(BATCH)], |row| row::seq(row, 0))?
-        .collect()
+pub(super) fn claimable(connection: &Connection) -> rusqlite::Result<Found> {
+    let (columns, owners) = (row::DELIVERY, owners!("d.design", "d.project"));
+    let sql = format!(
+        "SELECT {columns}, d.seq, d.replay_of FROM deliveries d WHERE d.aside = 1
+         AND (SELECT count(*) FROM ({owners})) = 1 ORDER BY d.seq"
+    );
+    read::collect(connection.prepare_cached(&sql)?.query([])?, BATCH)
 }
 
 /// Takes a set-aside delivery out, if it is still there.

@@ -1,7 +1,7 @@
 //! Tenants who cannot go on: they are not connected, or nothing of theirs can be looked at now.
 //!
 //! Invariants: a tenant without a key asks for one seldom, however many of its deliveries wait, and at once when one
-//! comes; what needs no call is not kept waiting by what does, but for what is of the same design.
+//! comes; what needs no call is not kept waiting by what does, but for what is of the same design or names the same project.
 
 use std::time::Duration;
 

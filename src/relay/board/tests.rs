@@ -1,6 +1,9 @@
 //! Who is served next.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
+use proptest::prelude::*;
 
 use super::*;
 use crate::domain::{Delivery, DesignId, ProjectId, event::Source};
@@ -22,7 +25,7 @@ fn delivery(seq: u64, of: &str, design: Option<&str>, project: Option<&str>) -> 
         received_at: Timestamp::UNIX_EPOCH,
         source: Source::Webhook,
     };
-    Waiting { seq: Seq(seq), delivery }
+    Waiting { seq: Seq(seq), delivery, replay_of: None }
 }
 
 fn completion(seq: u64, of: &str, design: &str) -> Waiting {
@@ -205,4 +208,83 @@ fn what_needs_no_call_goes_ahead_of_a_window_that_is_stuck_and_is_held_once() {
         board.finished(&work.lane, Some(Turn { settled: work.batch.len(), wait: None }), now);
     }
     assert!(board.desks.is_empty() && board.next_wake().is_none());
+}
+
+#[test]
+fn what_names_a_project_waits_for_what_named_it_before_in_whichever_lane_and_nobody_else_does() {
+    let (mut board, now) = (Board::default(), Instant::now());
+    board.add(completion(1, "acme", "d1"));
+    let mut made = delivery(2, "acme", Some("d1"), Some("p"));
+    made.delivery.status = None;
+    board.add(made);
+    board.add(delivery(3, "acme", None, Some("p")));
+    board.add(completion(4, "acme", "d2"));
+    board.add(delivery(5, "acme", None, Some("q")));
+    let begun = all_next(&mut board, now);
+    let seqs = |work: &Work| work.batch.iter().map(|it| it.seq.0).collect::<Vec<_>>();
+    assert_eq!(begun.iter().map(seqs).collect::<Vec<_>>(), [vec![5], vec![1, 2], vec![4]]);
+    board.finished(&begun[1].lane, Some(DONE), now);
+    let again = all_next(&mut board, now);
+    assert_eq!(again.iter().map(seqs).collect::<Vec<_>>(), [[2]], "the third comes behind the second");
+    board.finished(&again[0].lane, Some(DONE), now);
+    assert_eq!(all_next(&mut board, now).iter().map(seqs).collect::<Vec<_>>(), [[3]]);
+}
+
+/// What a delivery of the property below names: a design, a project, and whether it is a completion.
+type Named = (Option<u8>, Option<u8>, bool);
+
+fn named(seq: u64, (design, project, completed): Named) -> Waiting {
+    let (design, project) = (design.map(|it| format!("d{it}")), project.map(|it| format!("p{it}")));
+    let mut waiting = delivery(seq, "acme", design.as_deref(), project.as_deref());
+    waiting.delivery.status = (completed && design.is_some()).then(|| "succeeded".to_owned());
+    waiting
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn in_whatever_way_workers_end_each_delivery_goes_once_and_in_the_order_of_its_design_and_its_project(
+        arriving in proptest::collection::vec(
+            (proptest::option::of(0_u8..3), proptest::option::of(0_u8..2), any::<bool>()), 1..40),
+        chances in proptest::collection::vec(any::<u8>(), 60),
+    ) {
+        let (mut board, mut now) = (Board::default(), Instant::now());
+        let mut chances = chances.into_iter().chain(std::iter::repeat(255));
+        let mut arriving = arriving.into_iter().enumerate().map(|(at, it)| named(at as u64 + 1, it)).peekable();
+        let (mut running, mut gone): (Vec<Work>, Vec<Arc<Waiting>>) = (Vec::new(), Vec::new());
+        let count = arriving.len();
+        while gone.len() < count {
+            let chance = usize::from(chances.next().unwrap());
+            if arriving.peek().is_some() && (chance % 3 == 0 || running.is_empty()) {
+                board.add(arriving.next().unwrap());
+            }
+            running.extend(all_next(&mut board, now));
+            if running.is_empty() {
+                now += LONGEST_PAUSE;
+                continue;
+            }
+            let work = running.swap_remove(chance % running.len());
+            prop_assert!(!work.batch.is_empty());
+            let settled = if chance == 255 { work.batch.len() } else { chance % (work.batch.len() + 1) };
+            let wait = (settled < work.batch.len()).then_some(Wait::AtLeast(Duration::ZERO));
+            gone.extend(work.batch[..settled].iter().cloned());
+            board.finished(&work.lane, (chance != 7).then_some(Turn { settled, wait }), now);
+            if chance == 7 {
+                // It broke off: what it had done is not known to the board, and here it had done nothing.
+                gone.truncate(gone.len() - settled);
+            }
+        }
+        let mut last: HashMap<String, Seq> = HashMap::new();
+        for waiting in &gone {
+            let design = waiting.delivery.design.as_ref().map(|it| format!("design {it}"));
+            let project = waiting.delivery.project.as_ref().map(|it| format!("project {it}"));
+            for of in design.into_iter().chain(project) {
+                let before = last.insert(of.clone(), waiting.seq);
+                prop_assert!(before < Some(waiting.seq), "{of}: {:?} behind {before:?}", waiting.seq);
+            }
+        }
+        prop_assert!(board.desks.is_empty());
+        prop_assert_eq!((board.looks_running, board.quick_running), (0, 0));
+    }
 }

@@ -26,6 +26,10 @@ pub struct Sources {
     pub event_answers: Count,
     /// Secrets that changed while the gateway ran.
     pub secret_rotations: Source<RotationOutcome>,
+    /// Whether the store takes writes.
+    pub store_writable: Box<dyn Fn() -> bool + Send + Sync>,
+    /// Rows of the store that cannot be read and are passed over.
+    pub store_unreadable: Box<dyn Fn() -> u64 + Send + Sync>,
 }
 
 /// What is counted of one target of deliveries.
@@ -59,6 +63,8 @@ impl Sources {
             secret_rotations: Box::new(|_| 0),
             event_executions: Box::new(|| 0),
             event_answers: Box::new(|| 0),
+            store_writable: Box::new(|| true),
+            store_unreadable: Box::new(|| 0),
         }
     }
 }
@@ -84,7 +90,16 @@ impl Collector for Sources {
         let executions = ("event_executions", "Events executed for all who subscribe alike");
         one(&mut encoder, executions, &self.event_executions)?;
         let answers = ("event_answers", "Answers with events, handed to subscribers");
-        one(&mut encoder, answers, &self.event_answers)
+        one(&mut encoder, answers, &self.event_answers)?;
+        let writable = u64::from((self.store_writable)());
+        gauge(&mut encoder, "store_writable", "1 while the store takes writes", writable)?;
+        let unreadable = (self.store_unreadable)();
+        gauge(
+            &mut encoder,
+            "store_unreadable_rows",
+            "Rows that cannot be read and are passed over",
+            unreadable,
+        )
     }
 }
 
@@ -125,6 +140,11 @@ fn gauges(
         ConstGauge::new(value(target)).encode(family.encode_family(&labels)?)?;
     }
     Ok(())
+}
+
+fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {
+    let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+    gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
 }
 
 fn by<L: Label>(

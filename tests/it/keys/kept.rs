@@ -1,14 +1,14 @@
 //! Keys over a restart.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, process::Stdio};
 
 use heliograph::sandbox::{self, Sandbox, SessionTokens};
 use serde_json::json;
 
 use super::{HOUR, PROJECTS};
-use crate::world::{
-    Answer, KEY, OTHER, OTHER_KEY, TENANT, World,
-    process::{Running, command},
+use crate::{
+    load::process::{Running, command},
+    world::{Answer, KEY, OTHER, OTHER_KEY, TENANT, World},
 };
 
 const FIRST: (&str, &str) =
@@ -163,7 +163,9 @@ async fn a_tenant_that_was_told_it_is_connected_is_so_after_a_kill() {
         let request = request.json(&json!({ "query": query }));
         async move { Answer::of(request.send().await.unwrap()).await }
     };
-    let serve = || Running::start(command(place.path(), &settings).arg("serve"), "listens on ");
+    let serve = || {
+        Running::start_logging(command(place.path(), &settings).arg("serve"), "listens on ", Stdio::null())
+    };
 
     let (running, base, _) = serve();
     let token = aurora.handle().issue_session_token(TENANT).unwrap();

@@ -1,12 +1,19 @@
 //! Secrets that change while the gateway runs.
 
-use std::{collections::BTreeMap, path::PathBuf, process::Command};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
 
 use heliograph::sandbox::{self, Sandbox};
 use serde_json::{Value, json};
 
 use super::PROJECTS;
-use crate::world::{TENANT, WEBHOOK_SECRET, World, process};
+use crate::{
+    load::process::{self, Running},
+    world::{TENANT, WEBHOOK_SECRET, World},
+};
 
 /// A secret in a file of its own.
 struct SecretFile {
@@ -137,7 +144,7 @@ async fn a_key_in_the_configuration_file_is_taken_when_the_process_is_hung_up_on
     };
     write("ak_sand_wrong");
     let mut serve = process::command(place.path(), &BTreeMap::<&str, String>::new());
-    let (running, base, _) = process::Running::start(serve.arg("serve"), "listens on ");
+    let (running, base, _) = Running::start_logging(serve.arg("serve"), "listens on ", Stdio::null());
     let http = reqwest::Client::builder().build().unwrap();
     let ask = || async {
         let request = http.post(format!("{base}/graphql")).bearer_auth("key-of-a-process-0001");

@@ -7,7 +7,7 @@ use heliograph::{
 };
 
 use super::*;
-use crate::world::{OTHER, process};
+use crate::world::OTHER;
 
 const DONE: &str = "performance_simulation_job_completed";
 
@@ -283,7 +283,7 @@ fn check_config_judges_targets_and_shows_neither_url_nor_secret() {
         ]
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .into();
-        process::command(place.path(), &settings).arg("check-config").output().unwrap()
+        command(place.path(), &settings).arg("check-config").output().unwrap()
     };
     let good = run("https://crm.example/Qm7hX2pLw9");
     let said = String::from_utf8(good.stdout).unwrap();

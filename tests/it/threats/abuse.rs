@@ -10,7 +10,10 @@ use futures_util::{StreamExt, future::join_all, stream};
 use heliograph::graphql::Code;
 use serde_json::{Value, json};
 
-use crate::world::{KEY, Neighbour, Subscriber, World, process::Running};
+use crate::{
+    load::process::Running,
+    world::{KEY, Neighbour, Subscriber, World},
+};
 
 /// What a refusal may cost, in a debug build beside other tests.
 const LONGEST: Duration = Duration::from_secs(2);

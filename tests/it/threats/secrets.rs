@@ -16,10 +16,10 @@ use self::{
     aurora::{Aurora, Mood},
     caller::Caller,
 };
+use crate::load::process::{Running, command};
 use crate::world::{
     Subscriber,
     issuer::{AUDIENCE, ISSUER, Issuer, Signer},
-    process::{Running, command},
 };
 
 const APPLICATION_KEY: &str = "application+key/Zx81QmT4vLw2";

@@ -4,8 +4,12 @@ use std::{
     collections::BTreeMap,
     io::{BufRead, BufReader},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
 };
+
+/// How long it may take to end.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_heliograph");
 
@@ -28,12 +32,7 @@ impl Drop for Running {
 }
 
 impl Running {
-    /// Starts and reads standard output until a line holds an address behind `mark`.
-    pub(crate) fn start(command: &mut Command, mark: &str) -> (Self, String, String) {
-        Self::start_logging(command, mark, Stdio::null())
-    }
-
-    /// The same with its log, which is on standard error.
+    /// Starts and reads standard output until a line holds an address behind `mark`. Its log is on standard error.
     pub(crate) fn start_logging(command: &mut Command, mark: &str, log: Stdio) -> (Self, String, String) {
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -60,9 +59,21 @@ impl Running {
     }
 
     /// Asks it to end, as an operator does, and waits until it has.
-    pub(crate) fn stop(mut self) {
+    pub(crate) fn stop(self) {
         let pid = self.0.id().to_string();
         assert!(Command::new("kill").arg(&pid).status().unwrap().success());
-        assert!(self.0.wait().unwrap().success());
+        assert!(self.ended().success());
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn ended(mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "it goes on");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }

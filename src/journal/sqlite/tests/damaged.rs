@@ -1,0 +1,105 @@
+//! Rows that are not what was written.
+
+use super::*;
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_holds_up_nothing_and_is_counted() {
+    let file = File::new();
+    let db = file.db();
+    let journal = SqliteJournal::open(db.clone(), Clock::system()).await.unwrap();
+    for job in ["1", "2", "3"] {
+        journal.append(completion("acme", "d", Some(job))).await.unwrap();
+    }
+    db.write(|it| it.execute("UPDATE deliveries SET parameters = 'no JSON' WHERE job < '3'", []))
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        let waiting = journal.waiting(Seq(0), 1).await.unwrap();
+        assert_eq!(waiting[0].delivery.job.as_ref().unwrap().as_str(), "3");
+    }
+    assert_eq!(journal.unreadable(), 2);
+}
+
+#[tokio::test]
+async fn an_event_that_a_disk_has_changed_is_passed_over_and_counted() {
+    let file = File::new();
+    let db = file.db();
+    let journal = SqliteJournal::open(db.clone(), Clock::system()).await.unwrap();
+    for job in ["1", "2", "3", "4"] {
+        let Appended::New(seq) = journal.append(completion("acme", "d", Some(job))).await.unwrap() else {
+            panic!("not new")
+        };
+        journal.announce(seq, Outcome::default()).await.unwrap();
+    }
+    for damage in [
+        "UPDATE deliveries SET name = name || 'x' WHERE job = '1'",
+        "UPDATE events SET project = 'p' WHERE seq = 3",
+    ] {
+        db.write(|it| it.execute(damage, [])).await.unwrap();
+    }
+    let read = journal.events(&tenant("acme"), &Filter::default(), None, 1).await.unwrap();
+    assert_eq!((read.events[0].seq, read.more), (Seq(2), true));
+    let rest = journal.events(&tenant("acme"), &Filter::default(), None, 9).await.unwrap();
+    assert_eq!(rest.events.iter().map(|it| it.seq).collect::<Vec<_>>(), [Seq(2), Seq(4)]);
+    // Targets go on too, also where no memory holds what was announced.
+    let afresh = SqliteJournal::open(db, Clock::system()).await.unwrap();
+    let stretch = afresh.stretch(&Tenants::All, Seq(0), 2).await.unwrap();
+    assert_eq!(stretch.events.iter().map(|it| it.seq).collect::<Vec<_>>(), [Seq(2), Seq(4)]);
+    assert_eq!(afresh.unreadable(), 2);
+    assert_eq!(journal.unreadable(), 2);
+}
+
+#[tokio::test]
+async fn each_column_of_a_row_is_held_by_its_sum() {
+    let file = File::new();
+    let db = file.db();
+    let journal = SqliteJournal::open(db.clone(), Clock::system()).await.unwrap();
+    let Appended::New(seq) = journal.append(completion("acme", "d", Some("1"))).await.unwrap() else {
+        panic!("not new")
+    };
+    let reread = Some(crate::domain::Fingerprint([1; 32]));
+    journal.announce(seq, Outcome { project: None, reread }).await.unwrap();
+    let read = async || {
+        let afresh = SqliteJournal::open(db.clone(), Clock::system()).await.unwrap();
+        afresh.events(&tenant("acme"), &Filter::default(), None, 9).await.unwrap().events.len()
+    };
+    for (table, column, other) in [
+        ("deliveries", "source", "1"),
+        ("deliveries", "received_at", "7"),
+        ("deliveries", "job", "'2'"),
+        ("events", "summary_read", "0"),
+        ("events", "project", "'p'"),
+    ] {
+        assert_eq!(read().await, 1, "before {column}");
+        let (set, back) = (
+            format!(
+                "CREATE TEMP TABLE was AS SELECT {column} AS it FROM {table}; UPDATE {table} SET {column} = {other}"
+            ),
+            format!("UPDATE {table} SET {column} = (SELECT it FROM was); DROP TABLE was"),
+        );
+        db.write(move |it| it.execute_batch(&set)).await.unwrap();
+        assert_eq!(read().await, 0, "{table}.{column} is not what was written");
+        db.write(move |it| it.execute_batch(&back)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_set_aside_row_that_cannot_be_read_keeps_none_behind_it_from_its_tenant() {
+    let file = File::new();
+    let db = file.db();
+    let store = crate::store::Store::new(db.clone());
+    let journal = SqliteJournal::open(db.clone(), Clock::system()).await.unwrap();
+    for asset in ["1", "2"] {
+        journal.append(delivery("asset_created", &[("design_id", "d"), ("asset_id", asset)])).await.unwrap();
+    }
+    db.write(|it| it.execute("UPDATE deliveries SET name = 'x' WHERE seq = 1", [])).await.unwrap();
+    let design = crate::domain::DesignId::parse("d").unwrap();
+    let project = crate::domain::ProjectId::parse("p").unwrap();
+    store.remember_designs(&tenant("acme"), vec![(design, project)]).await.unwrap();
+    assert_eq!(journal.claim().await.unwrap(), 1);
+    // It has another tenant now, and the sum of that.
+    let waiting = journal.waiting(Seq(0), 9).await.unwrap();
+    assert_eq!(waiting[0].delivery.tenant, Some(tenant("acme")));
+    assert_eq!(waiting[0].delivery.parameters[1].1, "2");
+    assert_eq!((journal.unreadable(), journal.claim().await.unwrap()), (1, 0));
+}
