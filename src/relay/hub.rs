@@ -194,7 +194,14 @@ mod tests {
             received_at: jiff::Timestamp::UNIX_EPOCH,
             source: Source::Webhook,
         };
-        Event { seq: Seq(seq), tenant: tenant(whose), project: None, delivery, summary_read: false }
+        Event {
+            seq: Seq(seq),
+            tenant: tenant(whose),
+            project: None,
+            delivery,
+            summary_read: false,
+            replay_of: None,
+        }
     }
 
     #[derive(Default)]

@@ -119,17 +119,9 @@ impl Gateway {
 
     /// The most memory that any of its lives has had.
     pub(crate) fn peak_bytes(&self) -> u64 {
-        let alive = self.running.as_ref().map_or(0, |it| resident_at_most(it.0.id()));
+        let alive = self.running.as_ref().map_or(0, Running::peak_bytes);
         self.peak.max(alive)
     }
-}
-
-/// The high-water mark of a process's resident memory.
-fn resident_at_most(pid: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = line.and_then(|it| it.trim().trim_end_matches(" kB").trim().parse::<u64>().ok());
-    kilobytes.unwrap_or(0) * 1024
 }
 
 /// An Aurora that allows as much as is asked.

@@ -51,11 +51,16 @@ impl Running {
         panic!("it ended without saying {mark:?}: {said}");
     }
 
-    /// A figure of its memory in KiB: `VmRSS` is what it has now, `VmHWM` what it had at most.
+    /// A figure of its memory in KiB: `VmRSS` is what it has now, `VmHWM` what it had at most. What has ended has none.
     pub(crate) fn memory_kib(&self, what: &str) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
-        let line = status.lines().find_map(|it| it.strip_prefix(what)?.strip_prefix(':')).unwrap();
-        line.trim().trim_end_matches(" kB").parse().unwrap()
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap_or_default();
+        let line = status.lines().find_map(|it| it.strip_prefix(what)?.strip_prefix(':'));
+        line.map_or(0, |it| it.trim().trim_end_matches(" kB").parse().unwrap())
+    }
+
+    /// The most memory that it has had.
+    pub(crate) fn peak_bytes(&self) -> u64 {
+        self.memory_kib("VmHWM") * 1024
     }
 
     /// Asks it to end, as an operator does, and waits until it has.

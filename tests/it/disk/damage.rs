@@ -11,10 +11,13 @@ use std::{
 use futures_util::FutureExt;
 use heliograph::{
     clock::Clock,
-    domain::{Delivery, DesignId, DesignKey, Fingerprint, JobId, ProjectId, Seq, TenantId},
+    domain::{
+        Delivery, DesignId, DesignKey, Fingerprint, JobId, ProjectId, Seq, TenantId, Trace, event::Source,
+        project::InputMark,
+    },
     journal::{Appended, Filter, Journal, Outcome, SqliteJournal},
     sqlite::Db,
-    store::{CreateKey, Origin, Store},
+    store::{CreateKey, Origin, Request, Store},
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
@@ -165,6 +168,18 @@ fn delivery(tenant: Option<&str>, design: usize, job: usize) -> Delivery {
         status: Some(status.to_owned()),
         parameters: parameters.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
         received_at: clock().now(),
+        source: Source::Webhook,
+    }
+}
+
+/// A creation under the key of that number.
+fn request(tenant: &TenantId, number: usize) -> Request {
+    let input = Fingerprint([tenant.as_str().len() as u8; 32]);
+    Request {
+        tenant: tenant.clone(),
+        key: CreateKey::Idempotency(format!("key-{number}")).digest(tenant),
+        input: InputMark { canonical: input, written: input },
+        trace: Trace::from_bytes(&[1, 2, 3, 4, 5, 6, 7, 8, 9]).unwrap(),
     }
 }
 
@@ -177,7 +192,7 @@ async fn fill(path: &Path) {
     let db = Db::open(path).unwrap();
     let (journal, store) = (SqliteJournal::open(db.clone(), clock()).await.unwrap(), Store::new(db.clone()));
     store.cursor_key().await.unwrap();
-    for (at, name) in TENANTS.iter().enumerate() {
+    for name in TENANTS {
         let tenant = TenantId::parse(name).unwrap();
         for job in 0..120 {
             let seq = match journal.append(delivery(Some(name), job % 9, job)).await.unwrap() {
@@ -192,9 +207,9 @@ async fn fill(path: &Path) {
         }
         for number in 0..20 {
             let project = ProjectId::parse(&format!("project-{number}")).unwrap();
-            let key = CreateKey::Idempotency(format!("key-{number}"));
-            store.begin_create(&tenant, &key, Fingerprint([at as u8; 32]), clock().now()).await.unwrap();
-            store.finish_create(&tenant, &key, &project).await.unwrap();
+            let request = request(&tenant, number);
+            store.begin_create(&request, clock().now()).await.unwrap();
+            store.finish_create(&tenant, request.key, &project).await.unwrap();
             let design = DesignId::parse(&format!("design-{number}")).unwrap();
             store.remember_designs(&tenant, vec![(design, project.clone())]).await.unwrap();
             let external = vec![(format!("crm-{number}"), project)];
@@ -229,9 +244,7 @@ async fn observe(path: &Path) -> Result<Vec<String>, String> {
         let waiting = journal.waiting_of(&tenant, Seq(0), 1_000).await.map_err(|it| told(&it))?;
         seen.extend(waiting.iter().map(|it| format!("{it:?}")));
         for number in 0..20 {
-            let key = CreateKey::Idempotency(format!("key-{number}"));
-            let input = Fingerprint([TENANTS.iter().position(|it| *it == name).unwrap() as u8; 32]);
-            let begin = store.begin_create(&tenant, &key, input, clock().now()).await;
+            let begin = store.begin_create(&request(&tenant, number), clock().now()).await;
             seen.push(format!("{:?}", begin.map_err(|it| told(&it))?));
             let design = DesignId::parse(&format!("design-{number}")).unwrap();
             let key = DesignKey { tenant: tenant.clone(), design };
