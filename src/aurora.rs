@@ -14,6 +14,7 @@ mod call;
 mod credentials;
 mod design;
 mod error;
+mod lane;
 mod meter;
 mod project;
 mod summary;
@@ -32,6 +33,7 @@ use url::Url;
 use crate::{clock::Clock, domain::TenantId};
 
 pub use error::{Cause, Error, NotConnected, Rejection, SetupError};
+pub use lane::Lane;
 pub use meter::Meter;
 pub use project::{Listed, Page};
 pub use transport::{Budget, Ending};

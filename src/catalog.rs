@@ -18,7 +18,7 @@ use std::{sync::Arc, time::Duration};
 use secrecy::SecretString;
 use tokio_util::task::TaskTracker;
 
-pub use crate::aurora::{Budget, Error as Upstream, NotConnected};
+pub use crate::aurora::{Budget, Error as Upstream, Lane, NotConnected};
 
 pub use create::{CreateKey, Created};
 pub use error::Error;

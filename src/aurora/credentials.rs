@@ -27,7 +27,7 @@ use moka::sync::Cache;
 use secrecy::SecretString;
 
 use super::{
-    Config, Error, Meter, NotConnected, SessionTokens, SetupError,
+    Config, Error, Lane, Meter, NotConnected, SessionTokens, SetupError,
     call::is_one_segment,
     transport::{Budget, Quotas, Transport, can_be_sent},
 };
@@ -186,7 +186,7 @@ impl Credentials {
             return Err(Error::not_connected(NotConnected::SessionTokenUsed));
         }
         shelf.failures.invalidate(tenant);
-        let flight = shelf.depart(&mut shelf.flights(), tenant, Some(token), &Meter::default());
+        let flight = shelf.depart(&mut shelf.flights(), tenant, Some(token), &Meter::in_lane(Lane::Mutation));
         Ok(flight.await?.expires_at())
     }
 
@@ -204,7 +204,7 @@ impl Credentials {
         if young || flights.to(tenant).is_some() {
             shelf.tokens.keep(tenant, token);
         } else if shelf.tokens.claim(&token) {
-            drop(shelf.depart(&mut flights, tenant, Some(token), &Meter::default()));
+            drop(shelf.depart(&mut flights, tenant, Some(token), &Meter::in_lane(Lane::Enrichment)));
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use crate::{aurora::Meter, cache::Source};
+use crate::{
+    aurora::{Lane, Meter},
+    cache::Source,
+};
 
 /// Counts for one request; shared by all its resolvers.
 #[derive(Debug, Default)]
@@ -13,6 +16,12 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Counts for a request whose calls to Aurora are made in that lane. The default's are interactive.
+    #[must_use]
+    pub fn in_lane(lane: Lane) -> Self {
+        Self { meter: Meter::in_lane(lane), ..Self::default() }
+    }
+
     /// Where the client counts the calls it makes for this request.
     #[must_use]
     pub fn meter(&self) -> &Meter {

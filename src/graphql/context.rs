@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use async_graphql::{Context, ID};
 
 use super::{
+    engine::Kind,
     error::{Code, Failure},
     loader::Loaders,
 };
 use crate::{
-    catalog::{Catalog, Error, Usage},
+    catalog::{Catalog, Error, Lane, Usage},
     domain::{Design, DesignKey, Fetched, Project, ProjectKey, Scope, Summary, TenantId, Viewer},
     journal::{Cursors, Journal},
     relay::Feed,
@@ -75,24 +76,18 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// A request of a viewer.
+    /// A request of a viewer. A subscription lives for hours and reads little at a time, and a loader keeps a note of each
+    /// key that it was ever asked for: so it has none.
     #[must_use]
-    pub fn new(viewer: Viewer, parts: Arc<Parts>) -> Self {
+    pub fn new(kind: Kind, viewer: Viewer, parts: Arc<Parts>) -> Self {
         Self {
             viewer,
-            usage: Arc::default(),
+            usage: Arc::new(Usage::in_lane(lane(kind))),
             parts,
             loaders: OnceLock::new(),
-            lasting: false,
+            lasting: kind == Kind::Subscription,
             concerned: Mutex::default(),
         }
-    }
-
-    /// A subscription of a viewer. It lives for hours and reads little at a time, and a loader keeps a note of each key that it
-    /// was ever asked for: so there is none.
-    #[must_use]
-    pub fn lasting(viewer: Viewer, parts: Arc<Parts>) -> Self {
-        Self { lasting: true, ..Self::new(viewer, parts) }
     }
 
     /// The loaders of this request; made when first needed, which a cached answer does not.
@@ -215,6 +210,15 @@ impl Asked {
             Code::Forbidden,
             format!("this needs a credential with the scope \"{}\"", scope.name()),
         ))
+    }
+}
+
+/// A mutation's own reads are part of what its caller waits for; what a subscription reads belongs to an event.
+fn lane(kind: Kind) -> Lane {
+    match kind {
+        Kind::Mutation => Lane::Mutation,
+        Kind::Query => Lane::Interactive,
+        Kind::Subscription => Lane::Enrichment,
     }
 }
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::board::{Kind, Turn, Work};
 use crate::{
-    catalog::{self, Catalog, Upstream, Usage},
+    catalog::{self, Catalog, Lane, Upstream, Usage},
     clock::{self, Clock},
     domain::{DesignId, DesignKey, Fingerprint, ProjectId, TenantId},
     journal::{Announced, Error, Journal, Outcome, Waiting},
@@ -91,7 +91,7 @@ impl Rereader {
 
     /// Reads a completed design again, for its project and for telling a repeat.
     async fn look_again(&self, key: &DesignKey, waited: Duration) -> Look {
-        let usage = Usage::default();
+        let usage = Usage::in_lane(Lane::Enrichment);
         match self.catalog.summary(key, &usage).await {
             Ok(summary) if !summary.stale => {
                 let reread = Some(summary.value.fingerprint());
@@ -115,7 +115,7 @@ impl Rereader {
 
     /// The project by another way than the summary. Only a final refusal, or a very long outage, leaves it out.
     async fn look_for_project(&self, key: &DesignKey, reread: Option<Fingerprint>, waited: Duration) -> Look {
-        match self.catalog.project_of(key, &Usage::default()).await {
+        match self.catalog.project_of(key, &Usage::in_lane(Lane::Enrichment)).await {
             Ok(project) => Look::Found(Found { project, reread }),
             Err(error) if may_pass(&error) && waited < patience_for_project(&error) => {
                 Look::Later(asked_pause(&error))
