@@ -103,8 +103,8 @@ impl App {
             page_size: u32::try_from(config.limits.page_size)?,
         };
 
-        let counts = counts::sources(aurora, parts.catalog.clone(), intake.grants_dropped());
-        let metrics = Arc::new(Metrics::over(counts));
+        let told = counts::told(&aurora, parts.catalog.clone(), intake.grants_dropped());
+        let metrics = Arc::new(Metrics::with(told));
         let sockets = CancellationToken::new();
         let draining = Arc::new(AtomicBool::new(false));
         let credentials = settings::credentials(config, clock.clone())?;

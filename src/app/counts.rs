@@ -6,30 +6,141 @@ use std::sync::{
 };
 
 use crate::{
-    aurora::{Aurora, Ending},
+    aurora::{Aurora, Ending, Endpoint, Group, Lane, Standing, WAITS, Waits, Withheld},
     catalog::{Catalog, Look},
-    telemetry::metrics::{Lookup, Sources, UpstreamOutcome},
+    telemetry::metrics::{Figure, Kind, Told, Word},
 };
 
-pub(super) fn sources(aurora: Aurora, catalog: Catalog, grants_dropped: Arc<AtomicU64>) -> Sources {
-    Sources {
-        upstream_calls: Box::new(move |outcome| {
-            aurora.calls_ended(match outcome {
-                UpstreamOutcome::Ok => Ending::Ok,
-                UpstreamOutcome::Rejected => Ending::Rejected,
-                UpstreamOutcome::RateLimited => Ending::RateLimited,
-                UpstreamOutcome::Failed => Ending::Failed,
-                UpstreamOutcome::TimedOut => Ending::TimedOut,
-            })
+/// Every metric that a part of the gateway keeps by itself.
+pub(super) fn told(aurora: &Aurora, catalog: Catalog, grants_dropped: Arc<AtomicU64>) -> Vec<Told> {
+    let mut all = calls(aurora);
+    all.extend(keys(aurora));
+    all.push(counter("cache_lookups", "Looks into the cache by what they gave", move || {
+        Look::ALL.iter().map(|look| (vec![("result", look.name())], catalog.looks(*look))).collect()
+    }));
+    all.push(counter("session_tokens_dropped", "Session tokens that nobody took in time", move || {
+        vec![(Vec::new(), grants_dropped.load(Ordering::Relaxed))]
+    }));
+    all
+}
+
+fn calls(aurora: &Aurora) -> Vec<Told> {
+    let of = |aurora: &Aurora| aurora.clone();
+    vec![
+        counter("upstream_calls", "Calls to Aurora by endpoint, lane and how they ended", {
+            let aurora = of(aurora);
+            move || {
+                let mut all = Vec::new();
+                for endpoint in Endpoint::ALL {
+                    for lane in Lane::ALL {
+                        all.extend(Ending::ALL.map(|ending| {
+                            let labels = vec![
+                                ("endpoint", endpoint.name()),
+                                ("lane", lane.name()),
+                                ("outcome", ending.name()),
+                            ];
+                            (labels, aurora.calls_ended(endpoint, lane, ending))
+                        }));
+                    }
+                }
+                all
+            }
         }),
-        cache_lookups: Box::new(move |lookup| {
-            catalog.looks(match lookup {
-                Lookup::Hit => Look::Hit,
-                Lookup::Miss => Look::Miss,
-                Lookup::Stale => Look::Stale,
-                Lookup::Coalesced => Look::Coalesced,
-            })
+        counter("upstream_withheld", "Calls to Aurora that were not made, by lane and reason", {
+            let aurora = of(aurora);
+            move || {
+                let one = |lane: Lane, why: Withheld| {
+                    (vec![("lane", lane.name()), ("reason", why.name())], aurora.calls_withheld(lane, why))
+                };
+                Lane::ALL.iter().flat_map(|lane| Withheld::ALL.map(|why| one(*lane, why))).collect()
+            }
         }),
-        session_tokens_dropped: Box::new(move || grants_dropped.load(Ordering::Relaxed)),
-    }
+        counter("upstream_repeats", "Calls to Aurora that were made again after a failure", {
+            let aurora = of(aurora);
+            move || vec![(Vec::new(), aurora.calls_repeated())]
+        }),
+        Told {
+            name: "upstream_queue_seconds",
+            help: "Seconds that calls to Aurora waited for their turn, by lane",
+            kind: Kind::Histogram,
+            read: {
+                let aurora = of(aurora);
+                Box::new(move || {
+                    Lane::ALL.map(|lane| (vec![("lane", lane.name())], spread(&aurora.waits(lane)))).into()
+                })
+            },
+        },
+        gauge("upstream_calls_waiting", "Calls that wait for their turn now", {
+            let aurora = of(aurora);
+            move || vec![(Vec::new(), level(aurora.calls_waiting()))]
+        }),
+        gauge("upstream_calls_under_way", "Calls to Aurora that are under way now", {
+            let aurora = of(aurora);
+            move || vec![(Vec::new(), level(aurora.calls_under_way()))]
+        }),
+    ]
+}
+
+fn keys(aurora: &Aurora) -> Vec<Told> {
+    let of = |aurora: &Aurora| aurora.clone();
+    vec![
+        gauge(
+            "upstream_budget_remaining",
+            "Calls left in this minute: of the application's key, and of the tightest",
+            {
+                let aurora = of(aurora);
+                move || {
+                    let tightest = Some((vec![("key", "tightest")], f64::from(aurora.tightest_budget())));
+                    let application =
+                        aurora.application_budget().map(|it| (vec![("key", "application")], f64::from(it)));
+                    tightest.into_iter().chain(application).collect()
+                }
+            },
+        ),
+        gauge("upstream_breakers", "Keys by how their breaker of a group of endpoints stands", {
+            let aurora = of(aurora);
+            move || {
+                let one = |group: Group, standing: Standing| {
+                    let labels = vec![("group", group.name()), ("state", standing.name())];
+                    (labels, level(aurora.breakers(group, standing)))
+                };
+                Group::ALL.iter().flat_map(|group| Standing::ALL.map(|it| one(*group, it))).collect()
+            }
+        }),
+        gauge("upstream_keys", "Keys of Aurora's that are in use", {
+            let aurora = of(aurora);
+            move || vec![(Vec::new(), level(aurora.keys()))]
+        }),
+        gauge("upstream_key_age_seconds", "Age of the oldest key that was exchanged; 0 without one", {
+            let aurora = of(aurora);
+            move || vec![(Vec::new(), aurora.oldest_key().map_or(0.0, |age| age.as_secs_f64()))]
+        }),
+    ]
+}
+
+fn counter(
+    name: &'static str,
+    help: &'static str,
+    read: impl Fn() -> Vec<(Vec<Word>, u64)> + Send + Sync + 'static,
+) -> Told {
+    let read = move || read().into_iter().map(|(labels, count)| (labels, Figure::Count(count))).collect();
+    Told { name, help, kind: Kind::Counter, read: Box::new(read) }
+}
+
+fn gauge(
+    name: &'static str,
+    help: &'static str,
+    read: impl Fn() -> Vec<(Vec<Word>, f64)> + Send + Sync + 'static,
+) -> Told {
+    let read = move || read().into_iter().map(|(labels, level)| (labels, Figure::Level(level))).collect();
+    Told { name, help, kind: Kind::Gauge, read: Box::new(read) }
+}
+
+fn level(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+fn spread(waits: &Waits) -> Figure {
+    let limits = WAITS.into_iter().chain([f64::INFINITY]);
+    Figure::Spread { sum: waits.sum, buckets: limits.zip(waits.counts).collect() }
 }

@@ -29,7 +29,7 @@ use secrecy::SecretString;
 use super::{
     Config, Error, Lane, Meter, NotConnected, SessionTokens, SetupError,
     call::is_one_segment,
-    transport::{Budget, Quotas, Transport, can_be_sent},
+    transport::{Budget, Quota, Quotas, Standing, Transport, can_be_sent},
 };
 use crate::{
     clock::{Clock, between},
@@ -77,7 +77,7 @@ impl Credentials {
         clock: Clock,
         transport: Arc<Transport>,
     ) -> Result<Self, SetupError> {
-        let quotas = Quotas::new(config.requests_per_minute);
+        let quotas = Quotas::within(config.bounds(), clock.clone());
         let mut own = HashMap::new();
         for (tenant, secret) in config.tenant_keys {
             let key = Key::lasting(secret, &quotas).ok_or_else(|| SetupError::TenantKey(tenant.clone()))?;
@@ -123,10 +123,34 @@ impl Credentials {
 
     pub(super) fn budget(&self, tenant: &TenantId) -> Option<Budget> {
         let shelf = &self.0;
-        let known = shelf.own.get(tenant).cloned().or_else(|| shelf.good_key(tenant));
-        known
+        shelf
+            .key_at_hand(tenant)
             .map(|key| key.quota().budget())
             .or_else(|| shelf.application.is_some().then(|| shelf.quotas.full()))
+    }
+
+    /// Whether calls for the tenant are held back: with its key, or, while it has none, in getting one.
+    pub(super) fn standing(&self, tenant: &TenantId) -> Standing {
+        let shelf = &self.0;
+        let application = || Some(Arc::clone(&shelf.application.as_ref()?.key));
+        let key = shelf.key_at_hand(tenant).or_else(application);
+        key.map_or(Standing::Closed, |key| key.quota().worst_standing())
+    }
+
+    /// How old the oldest key is that was exchanged.
+    pub(super) fn oldest_key(&self) -> Option<Duration> {
+        let now = self.0.clock.now();
+        self.0.keys.iter().filter_map(|(_, key)| key.age(now)).max()
+    }
+
+    /// The quotas of all keys in use, the application's among them.
+    pub(super) fn quotas(&self) -> &Quotas {
+        &self.0.quotas
+    }
+
+    /// The quota of the application's key.
+    pub(super) fn application_quota(&self) -> Option<&Quota> {
+        self.0.application.as_ref().map(|it| it.key.quota())
     }
 
     /// A key for the tenant, exchanged if need be.
@@ -234,6 +258,10 @@ impl Shelf {
         let token = self.token_for_exchange(tenant)?;
         let carries = token.is_some();
         Ok((self.depart(&mut flights, tenant, token, meter), carries))
+    }
+
+    fn key_at_hand(&self, tenant: &TenantId) -> Option<Arc<Key>> {
+        self.own.get(tenant).cloned().or_else(|| self.good_key(tenant))
     }
 
     /// The tenant's key if it is good by the clock; the cache's own time is only for tidying up.

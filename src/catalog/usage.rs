@@ -69,6 +69,20 @@ pub enum Look {
 }
 
 impl Look {
+    /// Everything that a look can give.
+    pub const ALL: [Self; 4] = [Self::Hit, Self::Miss, Self::Stale, Self::Coalesced];
+
+    /// What it is called in metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::Stale => "stale",
+            Self::Coalesced => "coalesced",
+        }
+    }
+
     pub(super) fn of(source: Source) -> Self {
         match source {
             Source::Memory => Self::Hit,

@@ -339,6 +339,7 @@ where
             "cacheHits": usage.hits(),
             "coalesced": usage.coalesced(),
             "budget": budget.unwrap_or(Value::Null),
+            "breaker": parts.catalog.standing(&tenant).name(),
         });
         response.extensions.insert("upstream".to_owned(), upstream);
     }

@@ -159,7 +159,9 @@ fn may_pass(error: &catalog::Error) -> bool {
 /// How long Aurora itself wants to be left alone.
 fn asked_pause(error: &catalog::Error) -> Duration {
     match error {
-        catalog::Error::Aurora(Upstream::RateLimited { retry_after }) => *retry_after,
+        catalog::Error::Aurora(
+            Upstream::RateLimited { retry_after } | Upstream::LeftAlone { retry_after, .. },
+        ) => *retry_after,
         _ => Duration::ZERO,
     }
 }

@@ -94,6 +94,14 @@ impl Key {
         }
     }
 
+    /// How long ago it was exchanged.
+    pub(super) fn age(&self, now: Timestamp) -> Option<Duration> {
+        match self.life {
+            Life::Lasting => None,
+            Life::Temporary { received_at, .. } => Some(between(received_at, now)),
+        }
+    }
+
     /// Whether a call may start with it.
     pub(super) fn is_good(&self, now: Timestamp) -> bool {
         match self.life {
