@@ -6,6 +6,8 @@ mod commands;
 mod credentials;
 mod design;
 mod documents;
+mod governor;
+mod metrics;
 mod pages;
 mod project;
 mod relay;
