@@ -35,7 +35,7 @@ pub(super) enum Next {
 }
 
 /// Those who wait, in the order in which they came.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Queue {
     waiting: VecDeque<(u64, Urgency)>,
     passed: [u32; 4],
@@ -97,18 +97,37 @@ impl Queue {
     /// When somebody who joined now would have a turn, if nobody joined after; none where that depends on calls that
     /// are under way.
     pub(super) fn turn_of_another(&self, lane: Lane, window: &Window, now: Instant) -> Option<Instant> {
-        let (mut queue, mut window, mut now) = (self.clone(), window.clone(), now);
-        // Copies: in there, calls last no time, and nobody becomes more urgent.
-        queue.waiting = queue.waiting.iter().map(|(id, it)| (*id, Urgency::new(it.lane()))).collect();
+        let mut queue = self.copy();
         queue.join(ANOTHER, Urgency::new(lane));
+        queue.play(ANOTHER, window.clone(), now)
+    }
+
+    /// The same for somebody who waits.
+    pub(super) fn turn_of(&self, id: u64, window: &Window, now: Instant) -> Option<Instant> {
+        self.copy().play(id, window.clone(), now)
+    }
+
+    /// One in which nobody becomes more urgent.
+    fn copy(&self) -> Self {
+        let waiting = self.waiting.iter().map(|(id, it)| (*id, Urgency::new(it.lane()))).collect();
+        Self { waiting, passed: self.passed }
+    }
+
+    /// When it is this one's turn, where calls last no time.
+    fn play(mut self, whose: u64, mut window: Window, mut now: Instant) -> Option<Instant> {
         loop {
-            match queue.next(&mut window, now) {
-                Next::Turn(ANOTHER) => return Some(now),
+            match self.next(&mut window, now) {
+                Next::Turn(id) if id == whose => return Some(now),
                 Next::Turn(_) => window.end(now),
                 Next::At(later) => now = later,
                 Next::WhenOneEnds | Next::Nobody => return None,
             }
         }
+    }
+
+    /// Those who wait in lanes less urgent than that.
+    pub(super) fn behind(&self, lane: Lane) -> impl Iterator<Item = u64> {
+        self.waiting.iter().filter(move |(_, urgency)| urgency.lane() > lane).map(|(id, _)| *id)
     }
 
     fn first_of_each(&self) -> [Option<u64>; 4] {

@@ -31,6 +31,10 @@ use crate::{
 /// How long it is remembered that a lane had no turn in time. Under a flood the next caller need not be reckoned anew.
 const REFUSAL_HELD: Duration = Duration::from_millis(50);
 
+/// In a longer queue it is not reckoned anew for each who waits what somebody more urgent changed: they hear of it when
+/// their time is up.
+const FORETOLD: usize = 64;
+
 /// When to ask again where nobody can say when there will be a turn: calls mostly end within this.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 
@@ -93,7 +97,7 @@ impl Turns {
             // Before the look, so that nothing that happens after it is missed.
             let raised = urgency.raised();
             tokio::pin!(raised);
-            let wake = match self.look(&place, patience)? {
+            let wake = match self.look(&place, deadline.saturating_duration_since(Instant::now()))? {
                 Look::Turn => return Ok(place.into_ticket()),
                 Look::Wait(wake) => wake,
             };
@@ -114,20 +118,24 @@ impl Turns {
         let id = state.last_id;
         let called = Arc::new(Notify::new());
         state.queue.join(id, urgency.clone());
+        state.call_those_behind(lane);
         state.called.insert(id, Called { by: Arc::clone(&called), has_turn: false });
         Ok(Place::new(self, id, called))
     }
 
-    /// Hands out what can be had, and sees what is there for this one.
-    fn look(&self, place: &Place<'_>, patience: Duration) -> Result<Look, NoTurn> {
+    /// Hands out what can be had, and sees what is there for this one, which waits for `left` more.
+    fn look(&self, place: &Place<'_>, left: Duration) -> Result<Look, NoTurn> {
         let now = self.clock.instant();
         let mut state = self.lock();
         let wake = state.hand_out(now);
         if state.called.get(&place.id).is_some_and(|it| it.has_turn) {
             return Ok(Look::Turn);
         }
-        if let Some(until) = state.window.stopped_until(now).filter(|until| *until - now > patience) {
-            return Err(NoTurn { retry_after: until - now });
+        let stopped = state.window.stopped_until(now);
+        let foretold = || state.queue.turn_of(place.id, &state.window, now);
+        let turn = if state.queue.len() <= FORETOLD { stopped.max(foretold()) } else { stopped };
+        if let Some(turn) = turn.filter(|turn| turn.saturating_duration_since(now) > left) {
+            return Err(NoTurn { retry_after: turn - now });
         }
         Ok(Look::Wait(wake.filter(|_| state.queue.first() == Some(place.id))))
     }
@@ -223,6 +231,13 @@ impl State {
                 Next::At(at) => return Some(at),
                 Next::WhenOneEnds | Next::Nobody => return None,
             }
+        }
+    }
+
+    /// Somebody more urgent has come: for those behind it may be too late now, and they are to hear of it at once.
+    fn call_those_behind(&self, lane: Lane) {
+        for called in self.queue.behind(lane).filter_map(|id| self.called.get(&id)) {
+            called.by.notify_one();
         }
     }
 

@@ -61,6 +61,32 @@ async fn who_could_not_be_served_in_time_behind_those_who_wait_is_refused_at_onc
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_would_be_too_late_behind_somebody_more_urgent_is_told_when_that_one_comes() {
+    let quota = Arc::new(quota(3));
+    for _ in 0..3 {
+        spend(&quota, 1).await;
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+    tokio::time::advance(Duration::from_secs(50)).await;
+    let take = |lane: Lane| {
+        let quota = Arc::clone(&quota);
+        tokio::spawn(async move {
+            let begun = Instant::now();
+            let turn = quota.take_turn(&Urgency::new(lane), Duration::from_millis(7_500)).await;
+            (turn.map(|it| it.end()).err(), begun.elapsed())
+        })
+    };
+    let read = take(Lane::Interactive);
+    tokio::task::yield_now().await;
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let press = take(Lane::Mutation);
+    let (refused, waited) = read.await.unwrap();
+    assert_eq!(waited, Duration::from_secs(1), "at once");
+    assert!(refused.unwrap().retry_after >= Duration::from_secs(7));
+    assert_eq!(press.await.unwrap().0, None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_slow_call_counts_from_its_end() {
     let quota = quota(1);
     let slow = quota.take_turn(&write(), PATIENCE).await.ok().unwrap();
