@@ -42,7 +42,7 @@ schema: ## Rewrite schema.graphql from the code
 
 .PHONY: bench
 bench: ## Measure the gateway, side by side with the least that the same work could cost
-	cargo bench --locked
+	cargo bench --locked --bench cached_summary --bench edges
 
 .PHONY: bench-count
 bench-count: ## Count the instructions that the edges add to a cached answer, with valgrind

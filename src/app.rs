@@ -128,8 +128,7 @@ impl App {
             rotation: &rotation,
             outbound: &outbound,
         };
-        let counts = counts::sources(&counted);
-        let metrics = Arc::new(Metrics::over(counts));
+        let metrics = Arc::new(Metrics::with(counts::told(&counted)));
         let sockets = CancellationToken::new();
         let draining = Arc::new(AtomicBool::new(false));
         let credentials = settings::credentials(config, clock.clone())?;

@@ -21,7 +21,7 @@ use secrecy::SecretString;
 use tokio::sync::{Notify, broadcast};
 use tokio_util::task::TaskTracker;
 
-pub use crate::aurora::{Budget, Error as Upstream, NotConnected};
+pub use crate::aurora::{Budget, Error as Upstream, Lane, LeftAlone, NotConnected, Standing};
 
 pub use create::{CreateKey, Created, Unsettled};
 pub use error::Error;
@@ -147,6 +147,12 @@ impl Catalog {
     #[must_use]
     pub fn looks(&self, look: Look) -> u64 {
         self.0.looks.total(look)
+    }
+
+    /// Whether Aurora is left alone with the tenant's key.
+    #[must_use]
+    pub fn standing(&self, tenant: &TenantId) -> Standing {
+        self.0.aurora.standing(tenant)
     }
 
     /// What is left of Aurora's allowance for the tenant's key.

@@ -23,6 +23,8 @@ pub(super) struct Call<'a> {
     pub(super) secrets: Vec<&'a SecretString>,
     /// Arriving twice makes two: when no verdict came back, nobody may take it for not done.
     pub(super) creates: bool,
+    /// Arriving twice is as good as once, and costs nobody anything.
+    pub(super) repeatable: bool,
 }
 
 /// What a call does, and so what may be done when it fails.
@@ -56,7 +58,17 @@ impl<'a> Call<'a> {
 
     pub(super) fn new(verb: Verb, template: &'static str, ids: &[&'a str]) -> Self {
         let ids = ids.to_vec();
-        Self { verb, template, ids, query: Vec::new(), body: None, secrets: Vec::new(), creates: false }
+        let repeatable = verb == Verb::Get;
+        Self {
+            verb,
+            template,
+            ids,
+            query: Vec::new(),
+            body: None,
+            secrets: Vec::new(),
+            creates: false,
+            repeatable,
+        }
     }
 
     #[must_use]
@@ -74,6 +86,13 @@ impl<'a> Call<'a> {
     #[must_use]
     pub(super) fn creating(mut self) -> Self {
         self.creates = true;
+        self
+    }
+
+    /// Says that it may be made again although it does not read.
+    #[must_use]
+    pub(super) fn repeatable(mut self) -> Self {
+        self.repeatable = true;
         self
     }
 

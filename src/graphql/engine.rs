@@ -338,8 +338,7 @@ where
         request.set_parsed_query((*operation.document).clone());
         match &self.parts {
             Some(parts) => {
-                let begin = if operation.kind == Kind::Subscription { Asked::lasting } else { Asked::new };
-                let asked = Arc::new(begin(viewer, Arc::clone(parts)));
+                let asked = Arc::new(Asked::new(operation.kind, viewer, Arc::clone(parts)));
                 (request.data(Arc::clone(&asked)), Some(asked))
             }
             None => (request.data(viewer), None),
