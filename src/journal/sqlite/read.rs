@@ -124,7 +124,7 @@ pub(super) fn events(
     let columns = row::DELIVERY;
     let mut events = connection
         .prepare_cached(&format!(
-            "SELECT {columns}, e.seq, e.project, e.summary_read FROM events e JOIN deliveries d ON d.seq = e.delivery
+            "SELECT {columns}, {EVENT} FROM events e JOIN deliveries d ON d.seq = e.delivery
              WHERE {condition} AND e.seq > ? ORDER BY e.seq LIMIT ?"
         ))?
         .query_map(params_from_iter(values), |row| event(row, tenant))?
@@ -133,6 +133,9 @@ pub(super) fn events(
     events.truncate(limit);
     Ok(Ok(Slice { events, more }))
 }
+
+/// The columns of an [`event`] behind those of its delivery, in its order, of a table named `e`.
+pub(super) const EVENT: &str = "e.seq, e.project, e.summary_read";
 
 pub(super) fn event(row: &Row<'_>, tenant: &TenantId) -> rusqlite::Result<Arc<Event>> {
     Ok(Arc::new(Event {

@@ -12,13 +12,13 @@ pub(super) fn stretch(
     limit: usize,
 ) -> rusqlite::Result<Stretch> {
     let gone = floor(connection, of)? > after;
-    let columns = row::DELIVERY;
+    let (columns, event) = (row::DELIVERY, read::EVENT);
     let (condition, mut values) = condition(of);
     values.push(Value::Integer(row::number(after)));
     values.push(Value::Integer(row::count(limit)));
     let events = connection
         .prepare_cached(&format!(
-            "SELECT {columns}, e.seq, e.project FROM events e JOIN deliveries d ON d.seq = e.delivery
+            "SELECT {columns}, {event} FROM events e JOIN deliveries d ON d.seq = e.delivery
              WHERE {condition} AND e.seq > ? ORDER BY e.seq LIMIT ?"
         ))?
         .query_map(params_from_iter(values), |row| {
