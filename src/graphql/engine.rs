@@ -4,6 +4,7 @@
 //! operation; nothing leaves without a code. Not here: bytes, status codes and sockets, which are `http`'s.
 
 mod explain;
+mod permit;
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
@@ -24,9 +25,10 @@ use super::{
     rules::{Inputs, one_root_field},
     types::Types,
 };
-use crate::domain::{Scope, Viewer};
+use crate::domain::Viewer;
 
 pub use explain::Explain;
+use permit::{introspection_is_off, may, may_introspect};
 
 /// What an operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -351,33 +353,6 @@ fn internal(request_id: &str, kind: Kind) -> Failure {
     Failure::new(Code::Internal, "something went wrong in the gateway; the request id helps to find it")
         .retryable(kind != Kind::Mutation)
         .detail("requestId", request_id)
-}
-
-fn may(viewer: &Viewer, kind: Kind) -> Result<(), Failure> {
-    let needed = if kind == Kind::Mutation { Scope::Write } else { Scope::Read };
-    if viewer.may(needed) {
-        return Ok(());
-    }
-    Err(Failure::new(
-        Code::Forbidden,
-        format!("this needs a credential with the scope \"{}\"", needed.name()),
-    ))
-}
-
-fn may_introspect(viewer: &Viewer, introspection: Introspection) -> Result<(), Failure> {
-    match introspection {
-        Introspection::Read => Ok(()),
-        Introspection::Admin if viewer.may(Scope::Admin) => Ok(()),
-        Introspection::Admin => Err(Failure::new(
-            Code::Forbidden,
-            "introspection needs a credential with the scope \"admin\" here; /schema.graphql has the schema",
-        )),
-        Introspection::Off => Err(introspection_is_off()),
-    }
-}
-
-fn introspection_is_off() -> Failure {
-    Failure::new(Code::Forbidden, "introspection is switched off here")
 }
 
 /// Gives a code to what the engine itself refused, and tells "refused" from "executed".
