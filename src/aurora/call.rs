@@ -8,7 +8,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use url::Url;
 
-use super::{Error, wire::Unreadable};
+use super::{Error, credentials::Pace, wire::Unreadable};
 
 /// A request to Aurora, not yet tied to a key.
 pub(super) struct Call<'a> {
@@ -25,6 +25,8 @@ pub(super) struct Call<'a> {
     pub(super) creates: bool,
     /// Arriving twice is as good as once, and costs nobody anything.
     pub(super) repeatable: bool,
+    /// Where each repeat waits for its place, as the first try did.
+    pub(super) pace: Option<&'a Pace>,
 }
 
 /// What a call does, and so what may be done when it fails.
@@ -68,6 +70,7 @@ impl<'a> Call<'a> {
             secrets: Vec::new(),
             creates: false,
             repeatable,
+            pace: None,
         }
     }
 
@@ -89,10 +92,11 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// Says that it may be made again although it does not read.
+    /// Says that it may be made again although it does not read, at that pace.
     #[must_use]
-    pub(super) fn repeatable(mut self) -> Self {
+    pub(super) fn repeatable_at(mut self, pace: &'a Pace) -> Self {
         self.repeatable = true;
+        self.pace = Some(pace);
         self
     }
 

@@ -44,7 +44,7 @@ use crate::{clock::Clock, domain::TenantId};
 
 use flight::{Flight, Flights};
 pub(super) use key::Key;
-use pace::Pace;
+pub(super) use pace::Pace;
 pub use renewal::KeyLives;
 use rotation::OwnKeys;
 pub use rotation::{NewKeys, Rotated};

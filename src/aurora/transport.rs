@@ -115,8 +115,13 @@ impl Transport {
             if !key.quota().retries().take() {
                 return Err(failed);
             }
-            self.tally.repeated();
             tokio::time::sleep(pause).await;
+            if let Some(pace) = call.pace
+                && pace.take(deadline.left()).await.is_err()
+            {
+                return Err(failed);
+            }
+            self.tally.repeated();
             tries += 1;
             failed = match (self.call_once(call, key, meter, deadline).await, failed) {
                 (Ok(answer), _) => return Ok(answer),

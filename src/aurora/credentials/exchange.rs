@@ -42,7 +42,7 @@ impl Shelf {
         call = match session_token {
             Some(token) => call.with_query("session_token", token.secret.expose_secret()),
             // Nothing is used up by it: a second key is as good as the first.
-            None => call.repeatable(),
+            None => call.repeatable_at(&self.pace),
         };
         let wait = |wait| Failed { error: Error::RateLimited { retry_after: wait }, spent: false };
         self.pace.take(self.patience).await.map_err(wait)?;

@@ -61,3 +61,27 @@ async fn of_one_key_only_so_many_calls_are_under_way_and_the_next_waits_its_turn
     assert!(answers.iter().all(|it| it.errors() == ["NOT_FOUND at design"]));
     assert!(begun.elapsed() >= Duration::from_millis(300), "two at a time: {:?}", begun.elapsed());
 }
+
+#[tokio::test]
+async fn a_read_of_an_event_becomes_as_urgent_as_the_person_who_joins_it() {
+    let settings = [("HELIOGRAPH_AURORA__CALLS_AT_ONCE_PER_KEY", "1")];
+    let world = World::with(|_| {}, &settings).await;
+    let (_, design) = world.design().await;
+    let hanging = FaultRule::new("GET", "/tenants/*/designs/hangs", Fault::Delay { ms: 3_000 });
+    world.aurora.fail(hanging).unwrap();
+    let in_front = world.query(r#"{ design(designId: "hangs") { name } }"#);
+    let meanwhile = async {
+        let waiting = || async { metric(&world, "upstream_calls_waiting").await > 0.5 };
+        let under_way = || async { metric(&world, "upstream_calls_under_way").await > 0.5 };
+        world.eventually("a call hangs", under_way).await;
+        assert_eq!(world.complete(&design, "job").await, 200);
+        world.eventually("the event's read waits for its turn", waiting).await;
+        let query = format!(r#"{{ designSummary(designId: "{design}") {{ moduleCount }} }}"#);
+        world.query(&query).await.sound();
+    };
+    tokio::join!(in_front, meanwhile);
+    assert_eq!(world.aurora.calls_to("GET", SUMMARY), 1, "the two share one");
+    let of = |lane: &str| format!(r#"upstream_calls_total{{endpoint="summary",lane="{lane}",outcome="ok"}}"#);
+    assert!(metric(&world, &of("interactive")).await > 0.5, "it was raised");
+    assert!(metric(&world, &of("enrichment")).await < 0.5);
+}
