@@ -45,7 +45,8 @@ bench: ## Measure the gateway, side by side with the least that the same work co
 	ulimit -n $$(ulimit -Hn) && cargo bench --locked --bench cached_summary --bench edges --bench fanout --bench intake
 
 .PHONY: soak
-soak: ## Let the full storm loose, and cut the power of real disks (as root; some minutes)
+soak: ## Let the full storm loose, cut the power of real disks, spend Aurora's budget (as root; some minutes)
+	cargo bench --locked --bench soak_budget
 	cargo bench --locked --bench soak
 
 .PHONY: bench-count

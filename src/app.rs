@@ -138,8 +138,7 @@ impl App {
             told: &parts.told,
             journal: &journal,
         };
-        let counts = counts::sources(&counted);
-        let metrics = Arc::new(Metrics::over(counts));
+        let metrics = Arc::new(Metrics::with(counts::told(&counted)));
         let sockets = CancellationToken::new();
         let draining = Arc::new(AtomicBool::new(false));
         let credentials = settings::credentials(config, clock.clone())?;

@@ -14,6 +14,8 @@ mod call;
 mod credentials;
 mod design;
 mod error;
+mod figures;
+mod lane;
 mod meter;
 mod project;
 mod summary;
@@ -34,17 +36,18 @@ use url::Url;
 use crate::{clock::Clock, domain::TenantId, store::Store};
 
 pub use credentials::{EncryptionKeys, KeyLives, NewKeys, Rotated};
-pub use error::{Cause, Error, NotConnected, Rejection, SetupError};
-pub use meter::Meter;
+pub use error::{Cause, Error, LeftAlone, NotConnected, Rejection, SetupError};
+pub use lane::Lane;
+pub use meter::{Meter, Urgency};
 pub use project::{Listed, Page};
-pub use transport::{Budget, Ending};
+pub use transport::{Budget, Ending, Endpoint, Group, Standing, WAITS, Waits, Withheld};
 pub use webhook::{NewWebhook, Webhook};
 
 pub use credentials::ExchangeDue;
 
 use call::Call;
 use credentials::{Credentials, Key};
-use transport::{Answer, Failure, Transport};
+use transport::{Answer, Bounds, Failure, Transport};
 
 /// How Aurora is reached and on whose behalf.
 #[derive(Debug, Clone)]
@@ -59,10 +62,37 @@ pub struct Config {
     pub tenant_keys: HashMap<TenantId, SecretString>,
     /// What Aurora allows each key in any 60 seconds.
     pub requests_per_minute: NonZeroU32,
-    /// How long one try may take, and how long a call waits for its turn.
+    /// How long one try may take.
     pub request_timeout: Duration,
+    /// How long a caller waits in all: for a key, for turns, for tries and the pauses between them. Only a write that
+    /// has been sent is waited for longer.
+    pub call_timeout: Duration,
+    /// How many calls may be under way, and wait.
+    pub load: Load,
     /// Sent as `Aurora-API-Version`. Without it each key answers in its own version.
     pub api_version: Option<String>,
+}
+
+/// How many calls may be under way, and wait.
+#[derive(Debug, Clone, Copy)]
+pub struct Load {
+    /// Under way at once, over all keys.
+    pub at_once: usize,
+    /// Under way at once with one key.
+    pub at_once_per_key: usize,
+    /// Waiting for their turn with one key, in each lane.
+    pub queued_per_key: usize,
+}
+
+impl Config {
+    fn bounds(&self) -> Bounds {
+        Bounds {
+            per_minute: self.requests_per_minute,
+            at_once: self.load.at_once_per_key,
+            queued: self.load.queued_per_key,
+            slow: self.request_timeout / 2,
+        }
+    }
 }
 
 /// A partner application as Aurora knows it.
@@ -181,37 +211,26 @@ impl Aurora {
         self.0.credentials.disconnect(tenant);
     }
 
-    /// What the tenant's key may still spend. Full before the first key; nothing if none can be got.
-    #[must_use]
-    pub fn budget(&self, tenant: &TenantId) -> Option<Budget> {
-        self.0.credentials.budget(tenant)
-    }
-
     /// Whether a call for the tenant would take an exchange of keys first.
     #[must_use]
     pub fn exchange_due(&self, tenant: &TenantId) -> ExchangeDue {
         self.0.credentials.exchange_due(tenant)
     }
 
-    /// How many calls ended so since the start.
-    #[must_use]
-    pub fn calls_ended(&self, ending: Ending) -> u64 {
-        self.0.transport.ended(ending)
-    }
-
     /// Makes a call with the tenant's key, renewing the key once if Aurora no longer knows it.
     async fn call(&self, tenant: &TenantId, call: &Call<'_>, meter: &Meter) -> Result<Answer, Error> {
-        let credentials = &self.0.credentials;
-        let key = credentials.key(tenant, meter).await?;
-        match self.0.transport.call(call, &key, meter).await {
+        let (credentials, transport) = (&self.0.credentials, &self.0.transport);
+        let deadline = transport.deadline();
+        let key = deadline.keep(credentials.key(tenant, meter)).await?;
+        match transport.call_by(call, &key, meter, deadline).await {
             Err(Failure::Unauthorized) => {}
             decided => return decided.map_err(|it| it.into_error(call)),
         }
         if !key.is_renewable() {
             return Err(unrenewable(&key));
         }
-        let renewed = credentials.renew(tenant, &key, meter).await?;
-        self.0.transport.call(call, &renewed, meter).await.map_err(|it| it.into_error(call))
+        let renewed = deadline.keep(credentials.renew(tenant, &key, meter)).await?;
+        transport.call_by(call, &renewed, meter, deadline).await.map_err(|it| it.into_error(call))
     }
 
     /// Makes a call with the application's key.

@@ -50,12 +50,12 @@ pub enum Failed<E> {
     Lost,
 }
 
-/// A cache of one kind of thing.
-pub struct Cache<K: Hangs<V>, V, E>(Arc<Shelf<K, V, E>>);
+/// A cache of one kind of thing. `H` is what a fetch under way is hastened by.
+pub struct Cache<K: Hangs<V>, V, E, H>(Arc<Shelf<K, V, E, H>>);
 
-struct Shelf<K: Hangs<V>, V, E> {
+struct Shelf<K: Hangs<V>, V, E, H> {
     entries: moka::sync::Cache<K, Kept<V, E>>,
-    flights: Flights<K, Landing<V, E>>,
+    flights: Flights<K, Landing<V, E>, H>,
     news: Arc<News<K::On>>,
     freshness: Freshness,
     clock: Clock,
@@ -74,12 +74,13 @@ enum Known<V, E> {
 /// news of one thing does not come five times within a few round trips.
 const ROUNDS: usize = 5;
 
-impl<K, V, E> Cache<K, V, E>
+impl<K, V, E, H> Cache<K, V, E, H>
 where
     K: Hangs<V> + Weigh + Hash + Eq + Clone + Send + Sync + 'static,
     K::On: Send + Sync,
     V: Weigh + Send + Sync + 'static,
     E: Absence + Clone + Send + Sync + 'static,
+    H: Send + 'static,
 {
     /// A cache that holds about `max_bytes`, keys and bookkeeping included, of values of the given freshness.
     #[must_use]
@@ -120,18 +121,20 @@ where
     }
 
     /// Reads from memory, else joins the fetch under way, else begins one. Where memory is good enough but no longer
-    /// fresh, it answers at once and has a newer value fetched behind the caller's back.
+    /// fresh, it answers at once and has a newer value fetched behind the caller's back. A fetch comes with its handle;
+    /// who joins it tells the handle so.
     ///
     /// # Errors
     /// When the fetch failed; that is shared with everyone who waited for it, and kept only where it says that there
     /// is no such thing.
-    pub async fn read<F, Fut>(&self, key: &K, fetch: F) -> Result<(Entry<V>, Source), Failed<E>>
+    pub async fn read<F, Fut, J>(&self, key: &K, fetch: F, join: J) -> Result<(Entry<V>, Source), Failed<E>>
     where
-        F: Fn(Errand) -> Fut + Send,
+        F: Fn(Errand) -> (H, Fut) + Send,
+        J: Fn(&H) + Send,
         Fut: Future<Output = Result<V, E>> + Send + 'static,
     {
         for _ in 0..ROUNDS {
-            let (ticket, source) = match self.board(key, &fetch) {
+            let (ticket, source) = match self.board(key, &fetch, &join) {
                 Boarding::Known(entry) => return Ok((entry, Source::Memory)),
                 Boarding::Absent(error) => return Err(Failed::Absent(error)),
                 Boarding::On(ticket, source) => (ticket, source),
@@ -146,9 +149,9 @@ where
         Err(Failed::Lost)
     }
 
-    fn board<F, Fut>(&self, key: &K, fetch: &F) -> Boarding<V, E>
+    fn board<F, Fut>(&self, key: &K, fetch: &F, join: impl Fn(&H)) -> Boarding<V, E>
     where
-        F: Fn(Errand) -> Fut,
+        F: Fn(Errand) -> (H, Fut),
         Fut: Future<Output = Result<V, E>> + Send + 'static,
     {
         match self.0.look(key) {
@@ -167,31 +170,34 @@ where
             Known::Absent(error) => return Boarding::Absent(error),
             Known::Nothing => {}
         }
-        if let Some(ticket) = flights.to(key) {
+        if let Some((ticket, handle)) = flights.to(key) {
+            join(handle);
             return Boarding::On(ticket, Source::Shared);
         }
-        let (takeoff, ticket) = self.0.flights.depart(&mut flights, key);
+        let (handle, work) = fetch(Errand::Asked);
+        let (takeoff, ticket) = self.0.flights.depart(&mut flights, key, handle);
         drop(flights);
-        self.send(takeoff, fetch(Errand::Asked));
+        self.send(takeoff, work);
         Boarding::On(ticket, Source::Fetched)
     }
 
     /// Has a newer value fetched, unless that is under way.
     fn refresh<F, Fut>(&self, key: &K, fetch: &F)
     where
-        F: Fn(Errand) -> Fut,
+        F: Fn(Errand) -> (H, Fut),
         Fut: Future<Output = Result<V, E>> + Send + 'static,
     {
         let mut flights = self.0.flights.lock();
         if flights.to(key).is_some() || !matches!(self.0.look(key), Known::Aging(_, true)) {
             return;
         }
-        let (takeoff, _nobody_waits) = self.0.flights.depart(&mut flights, key);
+        let (handle, work) = fetch(Errand::Refresh);
+        let (takeoff, _nobody_waits) = self.0.flights.depart(&mut flights, key, handle);
         drop(flights);
-        self.send(takeoff, fetch(Errand::Refresh));
+        self.send(takeoff, work);
     }
 
-    fn send<Fut>(&self, takeoff: flight::Takeoff<K, Landing<V, E>>, work: Fut)
+    fn send<Fut>(&self, takeoff: flight::Takeoff<K, Landing<V, E>, H>, work: Fut)
     where
         Fut: Future<Output = Result<V, E>> + Send + 'static,
     {
@@ -220,11 +226,12 @@ where
     }
 }
 
-impl<K, V, E> Shelf<K, V, E>
+impl<K, V, E, H> Shelf<K, V, E, H>
 where
     K: Hangs<V> + Hash + Eq + Clone + Send + Sync + 'static,
     V: Send + Sync + 'static,
     E: Absence + Clone + Send + Sync + 'static,
+    H: Send + 'static,
 {
     /// What is kept under a key, unless news have come of what it hangs on.
     fn standing(&self, key: &K) -> Option<Kept<V, E>> {

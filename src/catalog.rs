@@ -21,7 +21,7 @@ use secrecy::SecretString;
 use tokio::sync::{Notify, broadcast};
 use tokio_util::task::TaskTracker;
 
-pub use crate::aurora::{Budget, Error as Upstream, NotConnected};
+pub use crate::aurora::{Budget, Error as Upstream, Lane, LeftAlone, NotConnected, Standing};
 
 pub use create::{CreateKey, Created, Unsettled};
 pub use error::Error;
@@ -31,14 +31,14 @@ pub use project::{Listing, Position};
 pub use usage::{Look, Usage};
 
 use crate::{
-    aurora::{self, Aurora, Meter},
+    aurora::{self, Aurora, Meter, Urgency},
     cache::{Cache, Entry, Errand, Failed, Hangs, Source, Weigh},
     clock::Clock,
     domain::{Design, DesignKey, Fetched, Project, ProjectKey, Summary, TenantId},
     store::{self, Store},
 };
 
-type Kept<K, V> = Cache<K, V, aurora::Error>;
+type Kept<K, V> = Cache<K, V, aurora::Error, Urgency>;
 
 /// The one catalog of a process. Clones are the same catalog.
 #[derive(Clone)]
@@ -149,6 +149,12 @@ impl Catalog {
         self.0.looks.total(look)
     }
 
+    /// Whether Aurora is left alone with the tenant's key.
+    #[must_use]
+    pub fn standing(&self, tenant: &TenantId) -> Standing {
+        self.0.aurora.standing(tenant)
+    }
+
     /// What is left of Aurora's allowance for the tenant's key.
     #[must_use]
     pub fn budget(&self, tenant: &TenantId) -> Option<Budget> {
@@ -174,7 +180,13 @@ impl Inner {
         if let Some(planning) = usage.planning() {
             return self.plan_read(cache, key, planning).await;
         }
-        let failed = match cache.read(key, |errand| fetch(account(errand, usage))).await {
+        let begin = |errand| {
+            let meter = account(errand, usage);
+            (meter.urgency().clone(), fetch(meter))
+        };
+        // Whoever joins a read that began for somebody who can wait longer makes it as urgent as its own would be.
+        let join = |urgency: &Urgency| urgency.raise(usage.meter().lane());
+        let failed = match cache.read(key, begin, join).await {
             Ok((entry, source)) => {
                 self.looks.count(Look::of(source));
                 usage.count(source);
@@ -210,7 +222,7 @@ impl Inner {
 /// On whose account a fetch is.
 fn account(errand: Errand, usage: &Usage) -> Meter {
     match errand {
-        Errand::Asked => usage.meter().clone(),
+        Errand::Asked => usage.meter().for_one_read(),
         Errand::Refresh => usage::background().meter().clone(),
     }
 }

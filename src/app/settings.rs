@@ -34,6 +34,12 @@ pub fn aurora(config: &Config, clock: Clock) -> anyhow::Result<Aurora> {
         tenant_keys: settings.tenants.iter().map(|it| (it.id.clone(), it.key.clone())).collect(),
         requests_per_minute: settings.requests_per_minute,
         request_timeout: settings.request_timeout,
+        call_timeout: settings.call_timeout,
+        load: client::Load {
+            at_once: settings.calls_at_once,
+            at_once_per_key: settings.calls_at_once_per_key,
+            queued_per_key: settings.calls_queued_per_key,
+        },
         api_version: settings.api_version.clone(),
     };
     Ok(Aurora::try_new(client, clock)?)

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use url::Url;
 
-use super::{Error, wire::Unreadable};
+use super::{Error, credentials::Pace, wire::Unreadable};
 
 /// A request to Aurora, not yet tied to a key.
 pub(super) struct Call<'a> {
@@ -23,6 +23,10 @@ pub(super) struct Call<'a> {
     pub(super) secrets: Vec<&'a SecretString>,
     /// Arriving twice makes two: when no verdict came back, nobody may take it for not done.
     pub(super) creates: bool,
+    /// Arriving twice is as good as once, and costs nobody anything.
+    pub(super) repeatable: bool,
+    /// Where each repeat waits for its place, as the first try did.
+    pub(super) pace: Option<&'a Pace>,
 }
 
 /// What a call does, and so what may be done when it fails.
@@ -56,7 +60,18 @@ impl<'a> Call<'a> {
 
     pub(super) fn new(verb: Verb, template: &'static str, ids: &[&'a str]) -> Self {
         let ids = ids.to_vec();
-        Self { verb, template, ids, query: Vec::new(), body: None, secrets: Vec::new(), creates: false }
+        let repeatable = verb == Verb::Get;
+        Self {
+            verb,
+            template,
+            ids,
+            query: Vec::new(),
+            body: None,
+            secrets: Vec::new(),
+            creates: false,
+            repeatable,
+            pace: None,
+        }
     }
 
     #[must_use]
@@ -74,6 +89,14 @@ impl<'a> Call<'a> {
     #[must_use]
     pub(super) fn creating(mut self) -> Self {
         self.creates = true;
+        self
+    }
+
+    /// Says that it may be made again although it does not read, at that pace.
+    #[must_use]
+    pub(super) fn repeatable_at(mut self, pace: &'a Pace) -> Self {
+        self.repeatable = true;
+        self.pace = Some(pace);
         self
     }
 

@@ -36,15 +36,15 @@ use secrecy::SecretString;
 use tokio::sync::broadcast;
 
 use super::{
-    Config, Error, Meter, NotConnected, SessionTokens, SetupError,
+    Config, Error, Lane, Meter, NotConnected, SessionTokens, SetupError,
     call::is_one_segment,
-    transport::{Budget, Quotas, Transport, can_be_sent},
+    transport::{Budget, Quotas, Standing, Transport, can_be_sent},
 };
 use crate::{clock::Clock, domain::TenantId};
 
 use flight::{Flight, Flights};
 pub(super) use key::Key;
-use pace::Pace;
+pub(super) use pace::Pace;
 pub use renewal::KeyLives;
 use rotation::OwnKeys;
 pub use rotation::{NewKeys, Rotated};
@@ -108,7 +108,7 @@ impl Credentials {
         clock: Clock,
         transport: Arc<Transport>,
     ) -> Result<Self, SetupError> {
-        let quotas = Quotas::new(config.requests_per_minute);
+        let quotas = Quotas::within(config.bounds(), clock.clone());
         let mut own = HashMap::new();
         for (tenant, secret) in config.tenant_keys {
             let key = Key::lasting(secret, &quotas).ok_or_else(|| SetupError::TenantKey(tenant.clone()))?;
@@ -159,8 +159,8 @@ impl Credentials {
 
     pub(super) fn budget(&self, tenant: &TenantId) -> Option<Budget> {
         let shelf = &self.0;
-        let known = shelf.own.get(tenant).or_else(|| shelf.good_key(tenant));
-        known
+        shelf
+            .key_at_hand(tenant)
             .map(|key| key.quota().budget())
             .or_else(|| shelf.application.is_some().then(|| shelf.quotas.full()))
     }
@@ -169,6 +169,24 @@ impl Credentials {
         let shelf = &self.0;
         let ever = shelf.own.get(tenant).is_none() && shelf.application.is_some();
         ExchangeDue { now: ever && shelf.good_key(tenant).is_none(), ever }
+    }
+
+    /// Whether calls for the tenant are held back: with its key, or, while it has none, in getting one.
+    pub(super) fn standing(&self, tenant: &TenantId) -> Standing {
+        let shelf = &self.0;
+        let application = || shelf.application.as_ref().map(Partner::key);
+        let key = shelf.key_at_hand(tenant).or_else(application);
+        key.map_or(Standing::Closed, |key| key.quota().worst_standing())
+    }
+
+    /// The quotas of all keys in use, the application's among them.
+    pub(super) fn quotas(&self) -> &Quotas {
+        &self.0.quotas
+    }
+
+    /// The application's key, where there is one.
+    pub(super) fn application_in_use(&self) -> Option<Arc<Key>> {
+        self.0.application.as_ref().map(Partner::key)
     }
 
     /// A key for the tenant, exchanged if need be.
@@ -233,7 +251,7 @@ impl Credentials {
         if !shelf.tokens.claim(&token) {
             return Err(Error::not_connected(NotConnected::SessionTokenUsed));
         }
-        let flight = shelf.depart(&mut shelf.flights(), tenant, Some(token), &Meter::default());
+        let flight = shelf.depart(&mut shelf.flights(), tenant, Some(token), &Meter::in_lane(Lane::Mutation));
         Ok(flight.await?.span().map(|it| it.expires_at))
     }
 
@@ -242,7 +260,7 @@ impl Credentials {
     }
 
     pub(super) fn has_key(&self, tenant: &TenantId) -> bool {
-        self.0.own.get(tenant).is_some() || self.0.good_key(tenant).is_some()
+        self.0.key_at_hand(tenant).is_some()
     }
 
     /// Exchanges the session token if the tenant's key is missing or past half of its life, else keeps it.
@@ -258,7 +276,7 @@ impl Credentials {
         if young || flights.to(tenant).is_some() {
             shelf.tokens.keep(tenant, token);
         } else if shelf.tokens.claim(&token) {
-            drop(shelf.depart(&mut flights, tenant, Some(token), &Meter::default()));
+            drop(shelf.depart(&mut flights, tenant, Some(token), &Meter::in_lane(Lane::Enrichment)));
         }
     }
 }
@@ -293,6 +311,10 @@ impl Shelf {
         let token = self.token_for_exchange(tenant)?;
         let carries = token.is_some();
         Ok((self.depart(&mut flights, tenant, token, meter), carries))
+    }
+
+    fn key_at_hand(&self, tenant: &TenantId) -> Option<Arc<Key>> {
+        self.own.get(tenant).or_else(|| self.good_key(tenant))
     }
 
     /// The tenant's key if it is good by the clock; the cache's own time is only for tidying up.

@@ -48,6 +48,14 @@ pub enum Error {
     /// Aurora could not be reached, or said that it cannot answer now.
     #[error("Aurora could not answer")]
     Unavailable(#[source] Cause),
+    /// We did not ask: Aurora fails and is left alone for a moment, or too many calls are under way.
+    #[error("Aurora is not asked for {} ms: {reason}", retry_after.as_millis())]
+    LeftAlone {
+        /// Why.
+        reason: LeftAlone,
+        /// When it makes sense to ask again.
+        retry_after: Duration,
+    },
     /// Aurora answered with something that is no answer.
     #[error("Aurora's answer makes no sense: {0}")]
     InvalidResponse(&'static str),
@@ -61,9 +69,11 @@ impl Error {
     #[must_use]
     pub fn is_outage(&self) -> bool {
         match self {
-            Self::Timeout | Self::Unavailable(_) | Self::RateLimited { .. } | Self::InvalidResponse(_) => {
-                true
-            }
+            Self::Timeout
+            | Self::Unavailable(_)
+            | Self::RateLimited { .. }
+            | Self::LeftAlone { .. }
+            | Self::InvalidResponse(_) => true,
             Self::NotFound
             | Self::NotConnected { .. }
             | Self::Forbidden
@@ -80,6 +90,17 @@ impl Error {
     pub(super) fn unavailable(cause: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::Unavailable(Arc::new(cause))
     }
+}
+
+/// Why Aurora is not asked, although the budget would allow it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LeftAlone {
+    /// Its last answers were failures, or slow.
+    #[error("it fails, or is slow")]
+    Failing,
+    /// So many calls are under way that another would only add to the crowd.
+    #[error("too many calls are under way")]
+    Crowded,
 }
 
 /// Why there is no key for a tenant.

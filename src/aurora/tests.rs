@@ -2,6 +2,7 @@
 
 mod double;
 mod keys;
+mod network;
 mod outcomes;
 mod secrets;
 
@@ -37,6 +38,8 @@ fn config(aurora: &Double) -> Config {
         tenant_keys: HashMap::new(),
         requests_per_minute: NonZeroU32::new(10_000).unwrap(),
         request_timeout: Duration::from_secs(5),
+        call_timeout: Duration::from_secs(8),
+        load: Load { at_once: 2_000, at_once_per_key: 2_000, queued_per_key: 2_000 },
         api_version: None,
     }
 }

@@ -33,45 +33,53 @@ impl<V, E: Clone> Clone for Landing<V, E> {
     }
 }
 
-/// The board of fetches under way. Clones are the same board.
-pub(super) struct Flights<K, L> {
-    board: Arc<Mutex<HashMap<K, Flight<L>>>>,
+/// The board of fetches under way, each with a handle by which it is hastened. Clones are the same board.
+pub(super) struct Flights<K, L, H> {
+    board: Listed<K, L, H>,
     next: AtomicU64,
 }
 
-struct Flight<L> {
+type Listed<K, L, H> = Arc<Mutex<HashMap<K, Flight<L, H>>>>;
+
+struct Flight<L, H> {
     id: u64,
     landed: watch::Receiver<Option<L>>,
+    handle: H,
 }
 
-impl<K, L> Default for Flights<K, L> {
+impl<K, L, H> Default for Flights<K, L, H> {
     fn default() -> Self {
         Self { board: Arc::default(), next: AtomicU64::new(0) }
     }
 }
 
 /// The board while nobody else can change it.
-pub(super) struct Board<'a, K, L>(MutexGuard<'a, HashMap<K, Flight<L>>>);
+pub(super) struct Board<'a, K, L, H>(MutexGuard<'a, HashMap<K, Flight<L, H>>>);
 
-impl<K: Hash + Eq + Clone, L> Flights<K, L> {
-    pub(super) fn lock(&self) -> Board<'_, K, L> {
+impl<K: Hash + Eq + Clone, L, H> Flights<K, L, H> {
+    pub(super) fn lock(&self) -> Board<'_, K, L, H> {
         Board(lock(&self.board))
     }
 
     /// Puts a new flight on the board.
-    pub(super) fn depart(&self, board: &mut Board<'_, K, L>, key: &K) -> (Takeoff<K, L>, Ticket<L>) {
+    pub(super) fn depart(
+        &self,
+        board: &mut Board<'_, K, L, H>,
+        key: &K,
+        handle: H,
+    ) -> (Takeoff<K, L, H>, Ticket<L>) {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let (tell, landed) = watch::channel(None);
-        board.0.insert(key.clone(), Flight { id, landed: landed.clone() });
+        board.0.insert(key.clone(), Flight { id, landed: landed.clone(), handle });
         let takeoff = Takeoff { key: key.clone(), id, board: Arc::clone(&self.board), tell };
         (takeoff, Ticket(landed))
     }
 }
 
-impl<K: Hash + Eq, L> Board<'_, K, L> {
-    /// A ticket for the flight under way.
-    pub(super) fn to(&self, key: &K) -> Option<Ticket<L>> {
-        self.0.get(key).map(|flight| Ticket(flight.landed.clone()))
+impl<K: Hash + Eq, L, H> Board<'_, K, L, H> {
+    /// A ticket for the flight under way, and what hastens it.
+    pub(super) fn to(&self, key: &K) -> Option<(Ticket<L>, &H)> {
+        self.0.get(key).map(|flight| (Ticket(flight.landed.clone()), &flight.handle))
     }
 
     /// Takes a flight off the board: it lands, and finds that it was overtaken.
@@ -91,14 +99,14 @@ impl<L: Clone> Ticket<L> {
 }
 
 /// A flight that is under way. Dropped without landing (a panic), it takes itself off the board.
-pub(super) struct Takeoff<K: Hash + Eq, L> {
+pub(super) struct Takeoff<K: Hash + Eq, L, H> {
     key: K,
     id: u64,
-    board: Arc<Mutex<HashMap<K, Flight<L>>>>,
+    board: Listed<K, L, H>,
     tell: watch::Sender<Option<L>>,
 }
 
-impl<K: Hash + Eq, L> Takeoff<K, L> {
+impl<K: Hash + Eq, L, H> Takeoff<K, L, H> {
     /// Takes it off the board, works out how it ended while nobody can change that, and tells those who wait.
     pub(super) fn land(self, ending: impl FnOnce(&K, bool) -> L) {
         let landing = {
@@ -113,7 +121,7 @@ impl<K: Hash + Eq, L> Takeoff<K, L> {
     }
 }
 
-impl<K: Hash + Eq, L> Drop for Takeoff<K, L> {
+impl<K: Hash + Eq, L, H> Drop for Takeoff<K, L, H> {
     fn drop(&mut self) {
         let mut board = lock(&self.board);
         if board.get(&self.key).is_some_and(|flight| flight.id == self.id) {

@@ -45,10 +45,11 @@ const FRESHNESS: Freshness = Freshness {
 };
 
 struct Bench {
-    cache: Cache<&'static str, u32, &'static str>,
+    cache: Cache<&'static str, u32, &'static str, Arc<AtomicU32>>,
     news: Arc<News<&'static str>>,
     clock: Clock,
     calls: Arc<AtomicU32>,
+    joined: Arc<AtomicU32>,
     gate: Arc<Semaphore>,
 }
 
@@ -57,7 +58,29 @@ impl Bench {
         let clock = Clock::manual(Timestamp::UNIX_EPOCH);
         let news = Arc::new(News::new(FRESHNESS.stale));
         let cache = Cache::new(64 * 1024, FRESHNESS, clock.clone(), Arc::clone(&news));
-        Self { cache, news, clock, calls: Arc::default(), gate: Arc::new(Semaphore::new(0)) }
+        Self {
+            cache,
+            news,
+            clock,
+            calls: Arc::default(),
+            joined: Arc::default(),
+            gate: Arc::new(Semaphore::new(0)),
+        }
+    }
+
+    /// Reads by that fetch, whose joiners are counted.
+    async fn ask<Fut>(
+        &self,
+        fetch: impl Fn(Errand) -> Fut + Send,
+    ) -> Result<(Entry<u32>, Source), Failed<&'static str>>
+    where
+        Fut: Future<Output = Result<u32, &'static str>> + Send + 'static,
+    {
+        let begin = move |errand| (Arc::clone(&self.joined), fetch(errand));
+        let join = |joined: &Arc<AtomicU32>| {
+            joined.fetch_add(1, Ordering::SeqCst);
+        };
+        self.cache.read(&"k", begin, join).await
     }
 
     /// Reads; each fetch takes one permit from the gate and answers with its own number.
@@ -70,7 +93,7 @@ impl Bench {
                 Ok(number)
             }
         };
-        self.cache.read(&"k", fetch).await.map(|(entry, source)| (*entry.value, source))
+        self.ask(fetch).await.map(|(entry, source)| (*entry.value, source))
     }
 
     async fn calls_reach(&self, wanted: u32) {
@@ -89,6 +112,7 @@ async fn a_thousand_readers_at_once_cost_one_fetch() {
     assert_eq!(bench.calls.load(Ordering::SeqCst), 1);
     let begun = answers.iter().filter(|it| matches!(it, Ok((_, Source::Fetched)))).count();
     assert_eq!(begun, 1);
+    assert_eq!(bench.joined.load(Ordering::SeqCst), 999, "each of the others hastens it");
 }
 
 #[tokio::test]
@@ -186,7 +210,7 @@ async fn a_refresh_that_fails_rests_and_leaves_what_there_is() {
     for (passed, wanted) in [(0, 1), (4, 1), (1, 2)] {
         bench.clock.advance(Duration::from_secs(passed));
         for _ in 0..20 {
-            let (entry, source) = bench.cache.read(&"k", failing).await.unwrap();
+            let (entry, source) = bench.ask(failing).await.unwrap();
             assert_eq!((*entry.value, source), (8, Source::Memory));
             tokio::task::yield_now().await;
         }
@@ -209,7 +233,7 @@ async fn that_there_is_no_such_thing_is_believed_for_a_moment_unless_news_come()
     bench.clock.advance(Duration::from_secs(120));
     for (passed, wanted) in [(0, 1), (4, 1), (1, 2)] {
         bench.clock.advance(Duration::from_secs(passed));
-        let read = bench.cache.read(&"k", none).await;
+        let read = bench.ask(none).await;
         let from_memory = matches!(read, Err(Failed::Absent("none")));
         assert!(from_memory || matches!(read, Err(Failed::Fetch("none"))));
         assert_eq!(from_memory, passed == 4);
@@ -232,11 +256,11 @@ async fn a_crowd_shares_one_failure_and_the_next_one_asks_again() {
             Err::<u32, _>("out")
         }
     };
-    let crowd = (0..1000).map(|_| bench.cache.read(&"k", failing));
+    let crowd = (0..1000).map(|_| bench.ask(failing));
     let answers = futures_util::future::join_all(crowd).await;
     assert!(answers.iter().all(|it| matches!(it, Err(Failed::Fetch("out")))));
     assert_eq!(tries.load(Ordering::SeqCst), 1);
-    assert!(bench.cache.read(&"k", failing).await.is_err());
+    assert!(bench.ask(failing).await.is_err());
     assert_eq!(tries.load(Ordering::SeqCst), 2);
 }
 
@@ -260,7 +284,7 @@ fn everything_that_is_kept_is_weighed_also_keys_and_absences() {
 async fn a_failure_is_shared_but_not_kept() {
     let bench = Bench::new();
     let failing = |_| async { Err::<u32, _>("no") };
-    assert!(matches!(bench.cache.read(&"k", failing).await, Err(Failed::Fetch("no"))));
+    assert!(matches!(bench.ask(failing).await, Err(Failed::Fetch("no"))));
     bench.gate.add_permits(1);
     assert_eq!(bench.read().await.unwrap().1, Source::Fetched);
 }
@@ -269,7 +293,7 @@ async fn a_failure_is_shared_but_not_kept() {
 async fn a_fetch_that_panics_takes_nobody_with_it() {
     let bench = Bench::new();
     let panicking = |_| async { if true { panic!("on purpose") } else { Ok::<u32, &'static str>(0) } };
-    assert!(matches!(bench.cache.read(&"k", panicking).await, Err(Failed::Lost)));
+    assert!(matches!(bench.ask(panicking).await, Err(Failed::Lost)));
     bench.gate.add_permits(1);
     assert_eq!(bench.read().await.unwrap().0, 1);
 }

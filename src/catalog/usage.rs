@@ -3,7 +3,10 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::plan::{Memory, Planning};
-use crate::{aurora::Meter, cache::Source};
+use crate::{
+    aurora::{Lane, Meter},
+    cache::Source,
+};
 
 /// Counts for one request; shared by all its resolvers.
 #[derive(Debug, Default)]
@@ -25,6 +28,12 @@ impl Usage {
     #[must_use]
     pub fn planning(&self) -> Option<&Planning> {
         self.planning.as_ref()
+    }
+
+    /// Counts for a request whose calls to Aurora are made in that lane. The default's are interactive.
+    #[must_use]
+    pub fn in_lane(lane: Lane) -> Self {
+        Self { meter: Meter::in_lane(lane), ..Self::default() }
     }
 
     /// Where the client counts the calls it makes for this request.
@@ -60,9 +69,9 @@ impl Usage {
     }
 }
 
-/// On whose account something is done that nobody waits for: on nobody's.
+/// On whose account something is done that nobody waits for: on nobody's, and behind everybody else.
 pub(super) fn background() -> Usage {
-    Usage::default()
+    Usage::in_lane(Lane::Refresh)
 }
 
 /// What a look into memory gave.
@@ -79,6 +88,20 @@ pub enum Look {
 }
 
 impl Look {
+    /// Everything that a look can give.
+    pub const ALL: [Self; 4] = [Self::Hit, Self::Miss, Self::Stale, Self::Coalesced];
+
+    /// What it is called in metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::Stale => "stale",
+            Self::Coalesced => "coalesced",
+        }
+    }
+
     pub(super) fn of(source: Source) -> Self {
         match source {
             Source::Memory => Self::Hit,

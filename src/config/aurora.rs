@@ -24,6 +24,14 @@ pub struct Aurora {
     pub requests_per_minute: NonZeroU32,
     /// One try of one request.
     pub request_timeout: Duration,
+    /// All that somebody waits for one answer of Aurora's: turns, tries, and the pauses between them.
+    pub call_timeout: Duration,
+    /// Requests under way at once, over all keys. Not below `calls_at_once_per_key`.
+    pub calls_at_once: usize,
+    /// Requests under way at once with one key.
+    pub calls_at_once_per_key: usize,
+    /// Requests that wait for their turn with one key, in each lane.
+    pub calls_queued_per_key: usize,
     /// Sent as `Aurora-API-Version`, and fit to be; without it, each key's own version answers.
     pub api_version: Option<String>,
     /// Tenants whose own key is used instead of an exchange. No id twice.
@@ -63,6 +71,11 @@ const REQUESTS_PER_MINUTE: RangeInclusive<u32> = 1..=10_000;
 /// Shorter than a round trip, nothing succeeds; longer, the caller has left.
 const REQUEST_TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(60);
 
+/// Shorter, no call ends; longer, whoever waits in front of a screen has left.
+const CALL_TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_mins(2);
+
+const NOT_AT_ONCE: &str = "below it nothing can be asked, above it connections and memory run out";
+
 impl Aurora {
     pub(super) fn read(mut section: Section<'_, '_>) -> Result<Self, Reported> {
         let base_url = section.required("base_url", parse::base_url);
@@ -72,17 +85,31 @@ impl Aurora {
         let within =
             parse::duration(REQUEST_TIMEOUT, "shorter, no try succeeds; longer, the caller has left");
         let request_timeout = section.required("request_timeout", within);
+        let in_all = parse::duration(CALL_TIMEOUT, "shorter, no call ends; longer, the caller has left");
+        let call_timeout = section.required("call_timeout", in_all);
+        let mut count = |name, most| section.required(name, parse::count(1..=most, NOT_AT_ONCE));
+        let calls_at_once = count("calls_at_once", 10_000);
+        let calls_at_once_per_key = count("calls_at_once_per_key", 1_000);
+        let calls_queued_per_key = count("calls_queued_per_key", 10_000);
         let api_version = section.optional("api_version", |value| {
             let text = parse::name(value)?;
             parse::header_text(&text).map(|()| text)
         });
         let tenants = TenantKey::read_all(&mut section);
+        let (calls_at_once, calls_at_once_per_key) = (calls_at_once?, calls_at_once_per_key?);
+        if calls_at_once_per_key > calls_at_once {
+            return Err(section.refuse("calls_at_once_per_key", "must not be above `aurora.calls_at_once`"));
+        }
         Ok(Self {
             base_url: base_url?,
             application: application?,
             session_token: session_token?,
             requests_per_minute: requests_per_minute?,
             request_timeout: request_timeout?,
+            call_timeout: call_timeout?,
+            calls_at_once,
+            calls_at_once_per_key,
+            calls_queued_per_key: calls_queued_per_key?,
             api_version: api_version?,
             tenants: tenants?,
         })

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::{
-    catalog::{self, Catalog, Upstream, Usage},
+    catalog::{self, Catalog, Lane, Upstream, Usage},
     domain::{DesignKey, Event, Fetched, JobStatus, MessageType, Summary},
 };
 
@@ -115,7 +115,7 @@ pub(super) async fn body(told: &Told<'_>, catalog: &Catalog) -> Result<Bytes, se
 
 /// The figures of a design. The relay has just read them, so this seldom waits.
 async fn read(catalog: &Catalog, key: DesignKey) -> Result<Fetched<Summary>, catalog::Error> {
-    let usage = Usage::default();
+    let usage = Usage::in_lane(Lane::Enrichment);
     let reading = catalog.summary(&key, &usage);
     tokio::time::timeout(PATIENCE, reading).await.unwrap_or(Err(Upstream::Timeout.into()))
 }

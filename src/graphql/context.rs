@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, atomic::AtomicU64};
 use async_graphql::{Context, ID};
 
 use super::{
+    engine::Kind,
     error::{Code, Failure},
     loader::Loaders,
 };
 use crate::{
-    catalog::{Catalog, Error, Memory, Usage},
+    catalog::{Catalog, Error, Lane, Memory, Usage},
     deliver::Outbound,
     domain::{Design, DesignKey, Fetched, Project, ProjectKey, Scope, Summary, TenantId, Viewer},
     journal::{Cursors, Journal},
@@ -96,30 +97,24 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// A request of a viewer.
+    /// A request of a viewer. A subscription lives for hours and reads little at a time, and a loader keeps a note of each
+    /// key that it was ever asked for: so it has none.
     #[must_use]
-    pub fn new(viewer: Viewer, parts: Arc<Parts>) -> Self {
+    pub fn new(kind: Kind, viewer: Viewer, parts: Arc<Parts>) -> Self {
         Self {
             viewer,
-            usage: Arc::default(),
+            usage: Arc::new(Usage::in_lane(lane(kind))),
             parts,
             loaders: OnceLock::new(),
-            lasting: false,
+            lasting: kind == Kind::Subscription,
             concerned: Mutex::default(),
         }
     }
 
     /// A request of a viewer that is planned and not run, with memory taken to hold this.
     #[must_use]
-    pub fn planning(viewer: Viewer, parts: Arc<Parts>, memory: Memory) -> Self {
-        Self { usage: Arc::new(Usage::of_plan(memory)), ..Self::new(viewer, parts) }
-    }
-
-    /// A subscription of a viewer. It lives for hours and reads little at a time, and a loader keeps a note of each key that it
-    /// was ever asked for: so there is none.
-    #[must_use]
-    pub fn lasting(viewer: Viewer, parts: Arc<Parts>) -> Self {
-        Self { lasting: true, ..Self::new(viewer, parts) }
+    pub fn planning(kind: Kind, viewer: Viewer, parts: Arc<Parts>, memory: Memory) -> Self {
+        Self { usage: Arc::new(Usage::of_plan(memory)), ..Self::new(kind, viewer, parts) }
     }
 
     /// The loaders of this request; made when first needed, which a cached answer does not.
@@ -242,6 +237,15 @@ impl Asked {
             Code::Forbidden,
             format!("this needs a credential with the scope \"{}\"", scope.name()),
         ))
+    }
+}
+
+/// A mutation's own reads are part of what its caller waits for; what a subscription reads belongs to an event.
+fn lane(kind: Kind) -> Lane {
+    match kind {
+        Kind::Mutation => Lane::Mutation,
+        Kind::Query => Lane::Interactive,
+        Kind::Subscription => Lane::Enrichment,
     }
 }
 

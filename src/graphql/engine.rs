@@ -4,6 +4,7 @@
 //! operation; nothing leaves without a code. Not here: bytes, status codes and sockets, which are `http`'s.
 
 mod explain;
+mod permit;
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
@@ -29,9 +30,10 @@ use super::{
     rules::{Inputs, one_root_field},
     types::Types,
 };
-use crate::domain::{Scope, Viewer};
+use crate::domain::Viewer;
 
 pub use explain::Explain;
+use permit::{introspection_is_off, may, may_introspect};
 
 /// What an operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -284,8 +286,7 @@ where
         let request = request(&operation.document, operation.variables);
         match &self.parts {
             Some(parts) => {
-                let begin = if operation.kind == Kind::Subscription { Asked::lasting } else { Asked::new };
-                let asked = Arc::new(begin(viewer, Arc::clone(parts)));
+                let asked = Arc::new(Asked::new(operation.kind, viewer, Arc::clone(parts)));
                 (request.data(Arc::clone(&asked)), Some(asked))
             }
             None => (request.data(viewer), None),
@@ -349,33 +350,6 @@ fn internal(request_id: &str, kind: Kind) -> Failure {
     Failure::new(Code::Internal, "something went wrong in the gateway; the request id helps to find it")
         .retryable(kind != Kind::Mutation)
         .detail("requestId", request_id)
-}
-
-fn may(viewer: &Viewer, kind: Kind) -> Result<(), Failure> {
-    let needed = if kind == Kind::Mutation { Scope::Write } else { Scope::Read };
-    if viewer.may(needed) {
-        return Ok(());
-    }
-    Err(Failure::new(
-        Code::Forbidden,
-        format!("this needs a credential with the scope \"{}\"", needed.name()),
-    ))
-}
-
-fn may_introspect(viewer: &Viewer, introspection: Introspection) -> Result<(), Failure> {
-    match introspection {
-        Introspection::Read => Ok(()),
-        Introspection::Admin if viewer.may(Scope::Admin) => Ok(()),
-        Introspection::Admin => Err(Failure::new(
-            Code::Forbidden,
-            "introspection needs a credential with the scope \"admin\" here; /schema.graphql has the schema",
-        )),
-        Introspection::Off => Err(introspection_is_off()),
-    }
-}
-
-fn introspection_is_off() -> Failure {
-    Failure::new(Code::Forbidden, "introspection is switched off here")
 }
 
 /// Gives a code to what the engine itself refused, and tells "refused" from "executed".

@@ -9,7 +9,7 @@ use async_graphql::{ErrorExtensionValues, ServerError, Value};
 
 use super::context::not_found;
 use crate::{
-    catalog::{self, NotConnected, Unsettled, Upstream},
+    catalog::{self, LeftAlone, NotConnected, Unsettled, Upstream},
     domain::{Seq, TenantId},
     journal::{self, Cursors},
 };
@@ -214,6 +214,13 @@ fn upstream(what: &str, error: &Upstream) -> Failure {
         }
         Upstream::Timeout => Failure::new(Code::UpstreamTimeout, "Aurora did not answer in time"),
         Upstream::Unavailable(_) => Failure::new(Code::UpstreamUnavailable, "Aurora cannot be reached"),
+        Upstream::LeftAlone { reason, retry_after } => {
+            let message = match reason {
+                LeftAlone::Failing => "Aurora fails, and is left alone for a moment",
+                LeftAlone::Crowded => "too many calls to Aurora are under way",
+            };
+            Failure::new(Code::UpstreamUnavailable, message).retry_after(*retry_after)
+        }
         Upstream::InvalidResponse(_) => {
             Failure::new(Code::UpstreamInvalidResponse, "Aurora's answer could not be understood")
         }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::Pace;
 use crate::{
-    catalog::{Catalog, Error, Position, Upstream, Usage},
+    catalog::{Catalog, Error, Lane, Position, Upstream, Usage},
     clock::Clock,
     domain::{Design, DesignKey, Fetched, Project, ProjectId, ProjectKey, Summary, TenantId},
     journal::{self, Compared, Journal, Sighting},
@@ -126,7 +126,7 @@ impl Round {
     async fn page(&mut self, after: Option<&Position>) -> Result<Option<crate::catalog::Listing>, Stop> {
         for _ in 0..TRIES {
             self.turn().await;
-            let usage = Usage::default();
+            let usage = Usage::in_lane(Lane::Refresh);
             let listed = self.catalog.projects(&self.tenant, PAGE, after, &usage).await;
             self.pace.spent(usage.calls());
             if let Some(settled) = self.settled(listed)? {
@@ -139,7 +139,7 @@ impl Round {
     async fn designs(&mut self, key: &ProjectKey) -> Result<Option<Arc<Vec<Arc<Design>>>>, Stop> {
         for _ in 0..TRIES {
             self.turn().await;
-            let usage = Usage::default();
+            let usage = Usage::in_lane(Lane::Refresh);
             let listed = self.catalog.designs_of(key, &usage).await;
             self.pace.spent(usage.calls());
             // What is stale may lack the design that is looked for.
@@ -155,7 +155,7 @@ impl Round {
     async fn summary(&mut self, key: &DesignKey) -> Result<Option<Summary>, Stop> {
         for _ in 0..TRIES {
             self.turn().await;
-            let usage = Usage::default();
+            let usage = Usage::in_lane(Lane::Refresh);
             let read = self.catalog.summary_now(key, &usage).await;
             self.pace.spent(usage.calls());
             if let Some(settled) = self.settled(read)? {
@@ -178,7 +178,9 @@ impl Round {
         };
         match error {
             Error::Aurora(Upstream::NotConnected { .. } | Upstream::ApplicationRefused) => Err(Stop::NoKey),
-            Error::Aurora(Upstream::RateLimited { retry_after }) => {
+            Error::Aurora(
+                Upstream::RateLimited { retry_after } | Upstream::LeftAlone { retry_after, .. },
+            ) => {
                 self.pace.pause(retry_after);
                 Ok(None)
             }

@@ -7,7 +7,7 @@ use super::{
     standing::Standing,
 };
 use crate::{
-    catalog::{self, Catalog, NotConnected, Upstream, Usage},
+    catalog::{self, Catalog, Lane, NotConnected, Upstream, Usage},
     clock::{self, Clock},
     domain::{DesignId, DesignKey, Fingerprint, ProjectId, TenantId, event::Switch},
     journal::{Announced, Error, Journal, Outcome, Waiting},
@@ -106,7 +106,7 @@ impl Rereader {
 
     /// Reads a completed design again, for its project and for telling a repeat.
     async fn look_again(&self, key: &DesignKey, waited: Duration) -> Look {
-        let usage = Usage::default();
+        let usage = Usage::in_lane(Lane::Enrichment);
         match self.catalog.summary(key, &usage).await {
             Ok(summary) if !summary.stale => {
                 let reread = Some(summary.value.fingerprint());
@@ -136,7 +136,7 @@ impl Rereader {
 
     /// The project by another way than the summary. Only a final refusal, or a very long outage, leaves it out.
     async fn look_for_project(&self, key: &DesignKey, reread: Option<Fingerprint>, waited: Duration) -> Look {
-        match self.catalog.project_of(key, &Usage::default()).await {
+        match self.catalog.project_of(key, &Usage::in_lane(Lane::Enrichment)).await {
             Ok(project) => Look::Found(Found { project, reread }),
             Err(error) if may_pass(&error) && waited < self.patience_for_project(&error) => {
                 Look::Later(pause(&error))
@@ -200,7 +200,9 @@ fn may_pass(error: &catalog::Error) -> bool {
 /// What to wait for: a key, or as long as Aurora itself wants to be left alone.
 fn pause(error: &catalog::Error) -> Wait {
     match error {
-        catalog::Error::Aurora(Upstream::RateLimited { retry_after }) => Wait::AtLeast(*retry_after),
+        catalog::Error::Aurora(
+            Upstream::RateLimited { retry_after } | Upstream::LeftAlone { retry_after, .. },
+        ) => Wait::AtLeast(*retry_after),
         error if waits_for_key(error) => Wait::Key,
         _ => Wait::AtLeast(Duration::ZERO),
     }

@@ -15,12 +15,10 @@ use prometheus_client::{
     registry::Registry,
 };
 
-pub use label::{
-    ABORTED, By, DeliveryAnswer, Label, Lookup, Outcome, RotationOutcome, StatusClass, UpstreamOutcome,
-};
-pub use told::{Count, Source, Sources, TargetCounts};
+pub use label::{ABORTED, By, DeliveryAnswer, Label, Outcome, StatusClass};
+pub use told::{Figure, Kind, Told, Word};
 
-/// Every metric, as it stands on the metrics page.
+/// Every metric that is kept here, as it stands on the metrics page. The others are told by those who keep them.
 pub const NAMES: &[&str] = &[
     "heliograph_build_info",
     "heliograph_http_requests_total",
@@ -30,17 +28,6 @@ pub const NAMES: &[&str] = &[
     "heliograph_sockets_open",
     "heliograph_sockets_closed_total",
     "heliograph_webhook_deliveries_total",
-    "heliograph_upstream_calls_total",
-    "heliograph_cache_lookups_total",
-    "heliograph_outbound_tries_total",
-    "heliograph_outbound_pending",
-    "heliograph_outbound_disabled",
-    "heliograph_session_tokens_dropped_total",
-    "heliograph_secret_rotations_total",
-    "heliograph_event_executions_total",
-    "heliograph_event_answers_total",
-    "heliograph_store_writable",
-    "heliograph_store_unreadable_rows",
 ];
 
 /// Seconds: from a cached read up to the longest that a request may wait for Aurora.
@@ -127,15 +114,15 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// A registry with every metric in it, all at zero.
+    /// A registry with what is kept here, all at zero.
     #[must_use]
     pub fn new() -> Self {
-        Self::over(Sources::silent())
+        Self::with(Vec::new())
     }
 
-    /// A registry with every metric in it; what other parts count is read from them.
+    /// A registry with every metric in it; what other parts keep is read from them.
     #[must_use]
-    pub fn over(sources: Sources) -> Self {
+    pub fn with(told: Vec<Told>) -> Self {
         let mut all = Registry::with_prefix("heliograph");
         let registry = &mut all;
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
@@ -161,7 +148,7 @@ impl Metrics {
         let sockets_closed = Family::default();
         registry.register("sockets_closed", "WebSockets closed, by the code", sockets_closed.clone());
         let deliveries = By::register(registry, "webhook_deliveries", "Webhooks by how they were answered");
-        registry.register_collector(Box::new(sources));
+        registry.register_collector(Box::new(told::All(told)));
         Self {
             registry: all,
             requests,
@@ -226,14 +213,7 @@ mod tests {
 
     #[test]
     fn the_page_has_every_listed_metric_and_no_other() {
-        let target = TargetCounts {
-            name: "crm".to_owned(),
-            outcomes: vec![("delivered", 7)],
-            pending: 2,
-            is_disabled: false,
-        };
-        let targets = Box::new(move || vec![target.clone()]);
-        let metrics = Metrics::over(Sources { targets, ..Sources::silent() });
+        let metrics = Metrics::new();
         metrics.route("/graphql").count(200, Duration::from_millis(3));
         metrics.socket_closed(4400);
         let page = metrics.page().unwrap();

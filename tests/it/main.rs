@@ -12,10 +12,12 @@ mod documents;
 mod events;
 mod explain;
 mod fanout;
+mod governor;
 mod health;
 mod keys;
 #[path = "../load/load.rs"]
 mod load;
+mod metrics;
 mod order;
 mod outbound;
 mod pages;

@@ -274,12 +274,9 @@ fn every_test_that_the_quirks_name_is_there() {
     let quirks =
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/aurora-quirks.md")).unwrap();
     let mut code: String = sources().into_iter().map(|(_, text)| text).collect();
-    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_file() {
-            code.push_str(&fs::read_to_string(path).unwrap());
-        }
-    }
+    let mut tests = Vec::new();
+    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it"), &mut tests);
+    tests.into_iter().for_each(|path| code.push_str(&fs::read_to_string(path).unwrap()));
     let named = quirks.split('`').skip(1).step_by(2).filter(|it| it.matches('_').count() >= 4);
     let named: Vec<_> = named
         .filter(|it| it.bytes().all(|b| b.is_ascii_lowercase() || b == b'_' || b.is_ascii_digit()))

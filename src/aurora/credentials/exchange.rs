@@ -39,9 +39,11 @@ impl Shelf {
     ) -> Result<Arc<Key>, Failed> {
         let partner = self.partner()?;
         let mut call = Call::new(Verb::Post, TEMPLATE, &[&partner.id, tenant.as_str()]);
-        if let Some(token) = session_token {
-            call = call.with_query("session_token", token.secret.expose_secret());
-        }
+        call = match session_token {
+            Some(token) => call.with_query("session_token", token.secret.expose_secret()),
+            // Nothing is used up by it: a second key is as good as the first.
+            None => call.repeatable_at(&self.pace),
+        };
         let wait = |wait| Failed { error: Error::RateLimited { retry_after: wait }, spent: false };
         self.pace.take(self.patience).await.map_err(wait)?;
         let answer = match self.ask(&call, meter).await {
@@ -86,7 +88,10 @@ impl Shelf {
 /// A call that was held back, met nobody, came too early or under a key that Aurora does not know was answered
 /// before anybody looked at its session token.
 fn spends_token(failure: &Failure) -> bool {
-    !matches!(failure, Failure::NotSent(_) | Failure::Held(_) | Failure::Busy { .. } | Failure::Unauthorized)
+    !matches!(
+        failure,
+        Failure::NotSent { .. } | Failure::Held(_) | Failure::Busy { .. } | Failure::Unauthorized
+    )
 }
 
 /// Any clear no means that there is no key for this tenant; which status Aurora chooses is not published.

@@ -19,7 +19,7 @@ const SPACING: Duration = Duration::from_millis(60);
 
 /// The place where exchanges queue up.
 #[derive(Default)]
-pub(super) struct Pace {
+pub(in crate::aurora) struct Pace {
     waiting: AtomicU32,
     /// Held by whoever is next, and handed on in the order in which they came.
     left: Mutex<Option<Instant>>,
@@ -30,7 +30,7 @@ impl Pace {
     ///
     /// # Errors
     /// At once, with the wait, when that is longer than `patience`.
-    pub(super) async fn take(&self, patience: Duration) -> Result<(), Duration> {
+    pub(in crate::aurora) async fn take(&self, patience: Duration) -> Result<(), Duration> {
         let waiting = Waiting::among(&self.waiting);
         let wait = SPACING.saturating_mul(waiting.ahead);
         if wait > patience {

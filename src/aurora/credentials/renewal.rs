@@ -9,7 +9,7 @@ use futures_util::{StreamExt, stream};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Credentials, EncryptionKeys, Error, Key, Meter, SessionTokens, SetupError, Shelf, Vault, seal::Seal,
+    Credentials, EncryptionKeys, Error, Key, Lane, Meter, SessionTokens, SetupError, Shelf, Vault, seal::Seal,
 };
 use crate::{domain::TenantId, store::Store};
 
@@ -144,6 +144,6 @@ impl Shelf {
         if token.is_none() && self.session_tokens == SessionTokens::Required {
             return None;
         }
-        Some(self.depart(&mut flights, tenant, token, &Meter::default()))
+        Some(self.depart(&mut flights, tenant, token, &Meter::in_lane(Lane::Refresh)))
     }
 }

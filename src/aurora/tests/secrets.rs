@@ -32,7 +32,14 @@ fn chain(error: &Error) -> String {
 }
 
 #[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Captured {
+    /// What was logged so far.
+    pub(super) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
 
 impl Write for Captured {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -96,7 +103,7 @@ async fn nothing_secret_is_said_or_logged() {
     let said = everything_goes_wrong().await;
     drop(listening);
 
-    let logged = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+    let logged = captured.text();
     assert!(logged.contains("/partner_applications/{application}/tenants/{tenant}/create_token"));
     assert_hidden(&said);
     assert_hidden(&logged);

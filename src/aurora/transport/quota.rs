@@ -1,32 +1,38 @@
-//! What Aurora allows one key: never more than so many calls in any 60 seconds, and none while it said "wait".
+//! What one Aurora key may do: its turns, whether its calls are left alone for a while, and how often they are
+//! repeated.
 //!
-//! Each call holds a slot from before it is sent until a window after it ended. Aurora counts a call at some
-//! moment in between, so whichever moment it takes, its own count stays within the limit.
+//! Invariant: one key has one of these however often we learn of it, so that all who share the key share its
+//! limits; two keys share nothing, so that no tenant waits for another.
 //!
-//! A call that has to wait is given its turn at once and told at once when that is too late for it. Dropping
-//! the wait gives the turn back.
+//! [`window`] knows what Aurora counts, [`lanes`] whose turn it is, [`turns`] waits.
 
+mod lanes;
 #[cfg(test)]
 mod tests;
+mod turns;
+mod window;
 
 use std::{
     collections::HashMap,
     num::NonZeroU32,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
 use secrecy::{ExposeSecret, SecretString};
-use tokio::time::{Instant, sleep_until};
 
-use super::Failure;
+use super::{
+    breaker::{Breaker, Standing},
+    endpoint::Group,
+    retry::Allowance,
+};
 use crate::{
-    aurora::Error,
+    aurora::meter::Urgency,
+    clock::Clock,
     domain::{Fingerprint, fingerprint::Fingerprinter},
 };
 
-/// The span over which Aurora counts.
-const WINDOW: Duration = Duration::from_secs(60);
+pub(super) use turns::{NoTurn, Ticket};
 
 /// What a key may still spend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,15 +45,35 @@ pub struct Budget {
     pub resets_in: Duration,
 }
 
-/// The quotas of all keys in use, so that one key has one quota however often we learn of it.
+/// What bounds the calls of each key.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::aurora) struct Bounds {
+    /// In any 60 seconds.
+    pub(in crate::aurora) per_minute: NonZeroU32,
+    /// Under way at once.
+    pub(in crate::aurora) at_once: usize,
+    /// Waiting in each lane.
+    pub(in crate::aurora) queued: usize,
+    /// A call that takes longer counts as trouble.
+    pub(in crate::aurora) slow: Duration,
+}
+
+/// The quotas of all keys in use.
 pub(in crate::aurora) struct Quotas {
-    limit: NonZeroU32,
+    bounds: Bounds,
+    clock: Clock,
     by_key: Mutex<HashMap<Fingerprint, Weak<Quota>>>,
 }
 
 impl Quotas {
-    pub(in crate::aurora) fn new(limit: NonZeroU32) -> Self {
-        Self { limit, by_key: Mutex::default() }
+    pub(in crate::aurora) fn within(bounds: Bounds, clock: Clock) -> Self {
+        Self { bounds, clock, by_key: Mutex::default() }
+    }
+
+    #[cfg(test)]
+    pub(in crate::aurora) fn new(per_minute: NonZeroU32) -> Self {
+        let bounds = Bounds { per_minute, at_once: 16, queued: 64, slow: Duration::from_secs(5) };
+        Self::within(bounds, Clock::system())
     }
 
     /// The quota of that key.
@@ -59,129 +85,86 @@ impl Quotas {
         }
         // A new key is rare, so this is the time to drop those that nobody holds any more.
         by_key.retain(|_, quota| quota.strong_count() > 0);
-        let quota = Arc::new(Quota::new(self.limit));
+        let quota = Arc::new(Quota::new(self.bounds, self.clock.clone()));
         by_key.insert(print, Arc::downgrade(&quota));
         quota
     }
 
     /// What a key that has not been used yet may spend.
     pub(in crate::aurora) fn full(&self) -> Budget {
-        Budget { limit: self.limit.get(), remaining: self.limit.get(), resets_in: Duration::ZERO }
+        let limit = self.bounds.per_minute.get();
+        Budget { limit, remaining: limit, resets_in: Duration::ZERO }
+    }
+
+    /// Those of all keys that somebody holds.
+    pub(in crate::aurora) fn in_use(&self) -> Vec<Arc<Quota>> {
+        let by_key = self.by_key.lock().unwrap_or_else(PoisonError::into_inner);
+        by_key.values().filter_map(Weak::upgrade).collect()
     }
 }
 
-/// The quota of one key.
+/// What one key may do.
 pub(in crate::aurora) struct Quota {
-    limit: usize,
-    window: Mutex<Window>,
-}
-
-#[derive(Default)]
-struct Window {
-    slots: Vec<Slot>,
-    next_id: u64,
-    stopped_until: Option<Instant>,
-}
-
-/// One call's place: it counts until a window after `at`.
-#[derive(Clone, Copy)]
-struct Slot {
-    id: u64,
-    at: Instant,
+    turns: turns::Turns,
+    breakers: [Breaker; Group::ALL.len()],
+    retries: Allowance,
 }
 
 impl Quota {
-    fn new(limit: NonZeroU32) -> Self {
-        Self { limit: usize::try_from(limit.get()).unwrap_or(usize::MAX), window: Mutex::default() }
+    fn new(bounds: Bounds, clock: Clock) -> Self {
+        let limit = usize::try_from(bounds.per_minute.get()).unwrap_or(usize::MAX);
+        Self {
+            breakers: std::array::from_fn(|_| Breaker::new(bounds.slow, clock.clone())),
+            retries: Allowance::new(clock.clone()),
+            turns: turns::Turns::new(limit, bounds.at_once, bounds.queued, clock),
+        }
     }
 
-    /// Waits for this call's turn.
+    /// Waits for a turn.
     ///
     /// # Errors
-    /// At once when the turn would come only after `patience`.
-    pub(super) async fn take_turn(&self, patience: Duration) -> Result<Ticket<'_>, Failure> {
-        let asked = Instant::now();
-        let mut ticket = Ticket { quota: self, id: self.window().new_id(), used: false };
-        loop {
-            let now = Instant::now();
-            let turn = self.window().place(ticket.id, self.limit, now);
-            if turn <= now {
-                ticket.used = true;
-                return Ok(ticket);
-            }
-            if turn - asked > patience {
-                return Err(Failure::Held(Error::RateLimited { retry_after: turn - now }));
-            }
-            sleep_until(turn).await;
-        }
+    /// When none comes within `patience`: at once where that can be told.
+    pub(super) async fn take_turn(
+        &self,
+        urgency: &Urgency,
+        patience: Duration,
+    ) -> Result<Ticket<'_>, NoTurn> {
+        self.turns.take(urgency, patience).await
     }
 
     /// Aurora said "wait": nobody calls with this key for so long.
     pub(super) fn stop_for(&self, wait: Duration) {
-        let until = Instant::now() + wait;
-        let mut window = self.window();
-        window.stopped_until = window.stopped_until.max(Some(until));
+        self.turns.stop_for(wait);
+    }
+
+    /// What guards one group of endpoints.
+    pub(super) fn breaker(&self, group: Group) -> &Breaker {
+        &self.breakers[group.index()]
+    }
+
+    /// What of its calls may be repeated.
+    pub(super) fn retries(&self) -> &Allowance {
+        &self.retries
     }
 
     /// What may still be spent.
     pub(in crate::aurora) fn budget(&self) -> Budget {
-        let now = Instant::now();
-        let window = self.window();
-        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let spent: Vec<Instant> =
-            window.slots.iter().map(|slot| slot.at + WINDOW).filter(|until| *until > now).collect();
-        let stopped = window.stopped_until.filter(|until| *until > now);
-        let until = stopped.or_else(|| spent.iter().min().copied());
-        Budget {
-            limit: count(self.limit),
-            remaining: if stopped.is_some() { 0 } else { count(self.limit.saturating_sub(spent.len())) },
-            resets_in: until.map_or(Duration::ZERO, |until| until - now),
-        }
+        self.turns.budget()
     }
 
-    fn window(&self) -> MutexGuard<'_, Window> {
-        self.window.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Window {
-    fn new_id(&mut self) -> u64 {
-        self.next_id += 1;
-        self.next_id
+    /// How it stands with a group of endpoints.
+    pub(in crate::aurora) fn standing(&self, group: Group) -> Standing {
+        self.breaker(group).standing()
     }
 
-    /// Gives a call the earliest turn that keeps the limit behind all who hold an earlier one, and says when.
-    fn place(&mut self, id: u64, limit: usize, now: Instant) -> Instant {
-        self.slots.retain(|slot| slot.at + WINDOW > now);
-        let mine = self.slots.iter().find(|slot| slot.id == id).map(|slot| slot.at);
-        let mut before: Vec<Instant> = self
-            .slots
-            .iter()
-            .filter(|slot| slot.id != id && mine.is_none_or(|at| (slot.at, slot.id) < (at, id)))
-            .map(|slot| slot.at)
-            .collect();
-        before.sort_unstable();
-        let full_until = before.len().checked_sub(limit).map(|nth| before[nth] + WINDOW);
-        let turn = full_until.max(self.stopped_until).unwrap_or(now).max(now);
-        self.slots.retain(|slot| slot.id != id);
-        self.slots.push(Slot { id, at: turn });
-        turn
+    /// How it stands with the group that is worst off.
+    pub(in crate::aurora) fn worst_standing(&self) -> Standing {
+        let all = Group::ALL.into_iter().map(|group| self.standing(group));
+        all.max().unwrap_or(Standing::Closed)
     }
-}
 
-/// A call's turn, taken. Dropped when the call has ended; its slot then counts for a window more.
-pub(super) struct Ticket<'a> {
-    quota: &'a Quota,
-    id: u64,
-    used: bool,
-}
-
-impl Drop for Ticket<'_> {
-    fn drop(&mut self) {
-        let (now, mut window) = (Instant::now(), self.quota.window());
-        window.slots.retain(|slot| slot.id != self.id);
-        if self.used {
-            window.slots.push(Slot { id: self.id, at: now });
-        }
+    /// How many of its calls wait for their turn.
+    pub(in crate::aurora) fn waiting(&self) -> usize {
+        self.turns.waiting()
     }
 }

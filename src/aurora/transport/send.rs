@@ -3,7 +3,9 @@
 //! Invariants: no redirect is followed and no proxy asked; nothing is repeated in here; an answer is read up to
 //! [`LARGEST_ANSWER`] bytes, counted after decompression. Errors lose their URL, for it may hold a token.
 
-use std::{sync::Arc, time::Duration};
+mod dns;
+
+use std::{error::Error as _, io, sync::Arc, time::Duration};
 
 use reqwest::{
     Client, ClientBuilder, Method, Response,
@@ -14,7 +16,7 @@ use secrecy::ExposeSecret;
 use tokio::time::Instant;
 use url::Url;
 
-use super::{Failure, Key};
+use super::{Failure, Key, verdict::Stage};
 use crate::aurora::{
     Config, Error, SetupError,
     call::{Call, Verb},
@@ -29,8 +31,10 @@ const LARGEST_ANSWER: usize = 10 * 1024 * 1024;
 /// Less than load balancers commonly keep an idle connection, so that we are the one who closes it.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(45);
 
-/// How soon a connection whose other end is gone without a word is found out.
+/// How soon a connection whose other end is gone without a word is found out: while it idles, and while something is
+/// on its way.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+const UNHEARD: Duration = Duration::from_secs(5);
 
 const API_VERSION: HeaderName = HeaderName::from_static("aurora-api-version");
 
@@ -56,9 +60,14 @@ pub(in crate::aurora) fn can_be_sent(text: &str) -> bool {
 
 impl Sender {
     pub(super) fn try_new(config: &Config) -> Result<Self, SetupError> {
-        let client = ClientBuilder::new()
+        let builder = ClientBuilder::new();
+        // Elsewhere the keep-alive has to find it out.
+        #[cfg(target_os = "linux")]
+        let builder = builder.tcp_user_timeout(UNHEARD);
+        let client = builder
             .user_agent(concat!("heliograph/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers(config)?)
+            .dns_resolver(dns::System)
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(config.request_timeout)
             .redirect(redirect::Policy::none())
@@ -68,34 +77,51 @@ impl Sender {
             .pool_idle_timeout(IDLE_TIMEOUT)
             .tcp_keepalive(KEEP_ALIVE)
             .http2_keep_alive_interval(KEEP_ALIVE)
+            .http2_keep_alive_timeout(UNHEARD)
+            .http2_keep_alive_while_idle(true)
             .build()
             .map_err(|error| SetupError::Client(Arc::new(error.without_url())))?;
         Ok(Self { client, base: checked(&config.base_url)? })
     }
 
-    /// Sends the call and reads its answer.
-    pub(super) async fn send(&self, call: &Call<'_>, key: &Key) -> Result<Reply, Failure> {
+    /// Sends the call and reads its answer, for as long as that may take.
+    pub(super) async fn send(
+        &self,
+        call: &Call<'_>,
+        key: &Key,
+        patience: Duration,
+    ) -> Result<Reply, Failure> {
         let (verb, route) = (call.verb.name(), call.template);
         let sent = Instant::now();
-        let outcome = self.exchange(call, key).await;
+        let outcome = self.exchange(call, key, patience).await;
         let elapsed_ms = u64::try_from(sent.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &outcome {
             Ok(reply) => {
                 tracing::debug!(route, ids = ?call.ids, status = reply.status, elapsed_ms, "Aurora answered {verb} {route}");
             }
+            // Somebody has to look at the network, or at the settings.
+            Err(Failure::NotSent { cause, stage }) => {
+                let (failure, cause) = (stage.name(), innermost(cause.as_ref()));
+                tracing::warn!(route, failure, %cause, elapsed_ms, "{verb} {route} could not be sent");
+            }
             Err(failure) => {
-                tracing::debug!(route, ids = ?call.ids, %failure, elapsed_ms, "no answer to {verb} {route}");
+                let word = failure.word();
+                tracing::debug!(route, ids = ?call.ids, failure = word, elapsed_ms, "no answer to {verb} {route}: {failure}");
             }
         }
         outcome
     }
 
-    async fn exchange(&self, call: &Call<'_>, key: &Key) -> Result<Reply, Failure> {
+    async fn exchange(&self, call: &Call<'_>, key: &Key, patience: Duration) -> Result<Reply, Failure> {
         let mut authorization = HeaderValue::try_from(format!("Bearer {}", key.secret().expose_secret()))
             .map_err(|_| Failure::Held(Error::Forbidden))?;
         authorization.set_sensitive(true);
         let url = call.url(&self.base).map_err(Failure::Held)?;
-        let mut request = self.client.request(method(call.verb), url).header(AUTHORIZATION, authorization);
+        let mut request = self
+            .client
+            .request(method(call.verb), url)
+            .timeout(patience)
+            .header(AUTHORIZATION, authorization);
         if let Some(body) = &call.body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
         }
@@ -123,14 +149,54 @@ async fn read(mut response: Response) -> Result<Option<Vec<u8>>, Failure> {
 fn failure(error: reqwest::Error, answering: bool) -> Failure {
     let error = error.without_url();
     if error.is_connect() || error.is_builder() {
-        Failure::NotSent(Arc::new(error))
+        Failure::NotSent { stage: stage(&error), cause: Arc::new(error) }
     } else if error.is_timeout() {
         Failure::Timeout
     } else if error.is_decode() {
-        Failure::Unreadable("it cannot be decompressed, or ended early")
+        Failure::Torn("it cannot be decompressed, or ended early")
     } else {
         Failure::Lost { cause: Arc::new(error), answering }
     }
+}
+
+/// How far the connection came. Whatever the system says of addresses and ports comes before TLS, and whatever breaks
+/// off or makes no sense after that is TLS.
+fn stage(error: &reqwest::Error) -> Stage {
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if cause.is::<dns::Unresolved>() {
+            return Stage::Dns;
+        }
+        if let Some(cause) = cause.downcast_ref::<io::Error>() {
+            use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, InvalidData, UnexpectedEof};
+            let broke_off =
+                |kind| matches!(kind, UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe);
+            let kind = innermost_kind(cause);
+            if kind == InvalidData || broke_off(kind) {
+                return Stage::Tls;
+            }
+        }
+        source = cause.source();
+    }
+    Stage::Connect
+}
+
+/// One such error may hold another, which its own chain passes over.
+fn innermost_kind(error: &io::Error) -> io::ErrorKind {
+    let mut innermost = error;
+    while let Some(inner) = innermost.get_ref().and_then(|it| it.downcast_ref::<io::Error>()) {
+        innermost = inner;
+    }
+    innermost.kind()
+}
+
+/// What lies at the bottom: the rest of the chain says in other words that there is no connection.
+fn innermost<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std::error::Error + 'static) {
+    let mut innermost = error;
+    while let Some(cause) = innermost.source() {
+        innermost = cause;
+    }
+    innermost
 }
 
 fn method(verb: Verb) -> Method {

@@ -53,9 +53,12 @@ pub(in crate::aurora) enum Failure {
     /// We did not let it out: certainly not done.
     #[error("{0}")]
     Held(Error),
+    /// Aurora is at work on the same thing, or the request did not arrive whole: certainly not done.
+    #[error("not now: status {0}")]
+    NotNow(u16),
     /// No connection: certainly not done.
     #[error("no connection")]
-    NotSent(Cause),
+    NotSent { cause: Cause, stage: Stage },
     /// It may have arrived; nobody answered in time.
     #[error("no answer in time")]
     Timeout,
@@ -65,27 +68,85 @@ pub(in crate::aurora) enum Failure {
     /// It arrived; Aurora failed over it.
     #[error("status {0}")]
     Failed(u16),
-    /// It arrived; the answer cannot be read.
+    /// It arrived; the answer broke off.
+    #[error("torn answer: {0}")]
+    Torn(&'static str),
+    /// It arrived; the answer cannot be read, and the next would be no better.
     #[error("unreadable answer: {0}")]
     Unreadable(&'static str),
 }
 
+/// How far a request came that did not leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::aurora) enum Stage {
+    /// The host's name led nowhere.
+    Dns,
+    /// Nobody accepted a connection.
+    Connect,
+    /// The two did not agree on TLS, or Aurora's certificate is not to be trusted.
+    Tls,
+}
+
+impl Stage {
+    /// What it is called in logs.
+    pub(in crate::aurora) fn name(self) -> &'static str {
+        match self {
+            Self::Dns => "dns",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+        }
+    }
+}
+
 impl Failure {
+    /// What it is called in logs: one word that says where to look.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Self::Unauthorized => "unauthorized",
+            Self::Busy { .. } => "busy",
+            Self::Decided(_) => "refused",
+            Self::Held(_) => "held",
+            Self::NotNow(_) => "not_now",
+            Self::NotSent { stage, .. } => stage.name(),
+            Self::Timeout => "timeout",
+            Self::Lost { answering: false, .. } => "lost",
+            Self::Lost { answering: true, .. } | Self::Torn(_) => "torn",
+            Self::Failed(_) => "status",
+            Self::Unreadable(_) => "unreadable",
+        }
+    }
+
+    /// Whether Aurora is in trouble, rather than the caller.
+    pub(super) fn is_trouble(&self) -> bool {
+        match self {
+            Self::NotSent { .. }
+            | Self::Timeout
+            | Self::Lost { .. }
+            | Self::Failed(_)
+            | Self::Torn(_)
+            | Self::Unreadable(_) => true,
+            Self::Unauthorized | Self::Busy { .. } | Self::Decided(_) | Self::Held(_) | Self::NotNow(_) => {
+                false
+            }
+        }
+    }
+
     /// The same for the client's caller: if the call makes something, whatever is open stays open.
     pub(in crate::aurora) fn into_error(self, call: &Call<'_>) -> Error {
         match self {
             Self::Unauthorized => Error::Forbidden,
             Self::Busy { retry_after } => Error::RateLimited { retry_after },
             Self::Decided(error) | Self::Held(error) => error,
-            Self::NotSent(cause) => Error::Unavailable(cause),
+            Self::NotNow(status) => Error::unavailable(Status(status)),
+            Self::NotSent { cause, .. } => Error::Unavailable(cause),
             Self::Timeout if call.creates => unknown(NoVerdict("Aurora did not answer in time")),
             Self::Timeout => Error::Timeout,
             Self::Lost { cause, .. } if call.creates => Error::OutcomeUnknown(cause),
             Self::Lost { cause, .. } => Error::Unavailable(cause),
             Self::Failed(status) if call.creates => unknown(Status(status)),
             Self::Failed(status) => Error::unavailable(Status(status)),
-            Self::Unreadable(reason) if call.creates => unknown(NoVerdict(reason)),
-            Self::Unreadable(reason) => Error::InvalidResponse(reason),
+            Self::Torn(reason) | Self::Unreadable(reason) if call.creates => unknown(NoVerdict(reason)),
+            Self::Torn(reason) | Self::Unreadable(reason) => Error::InvalidResponse(reason),
         }
     }
 }
@@ -107,8 +168,7 @@ pub(super) fn verdict(reply: Reply, call: &Call<'_>, key: &Key, now: Timestamp) 
         401 => Err(Failure::Unauthorized),
         403 => Err(Failure::Decided(Error::Forbidden)),
         404 => Err(Failure::Decided(Error::NotFound)),
-        // An operation is under way, or the request did not arrive whole: not done, and worth another try later.
-        408 | 409 => Err(Failure::Decided(Error::unavailable(Status(status)))),
+        408 | 409 => Err(Failure::NotNow(status)),
         429 => Err(Failure::Busy { retry_after: wait(&reply, now) }),
         400..=499 => {
             let messages = wire::rejections(&reply.body.unwrap_or_default(), &secrets(call, key));

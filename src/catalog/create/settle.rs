@@ -139,7 +139,8 @@ impl Catalog {
             Err(error) => {
                 let why = match &error {
                     aurora::Error::Forbidden => Unsettled::NoList,
-                    aurora::Error::RateLimited { retry_after } => {
+                    aurora::Error::RateLimited { retry_after }
+                    | aurora::Error::LeftAlone { retry_after, .. } => {
                         Unsettled::Looking { again: round.again().max(*retry_after) }
                     }
                     _ => Unsettled::Looking { again: round.again() },

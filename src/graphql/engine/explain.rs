@@ -71,7 +71,7 @@ where
         for memory in [Memory::AsItIs, Memory::Empty, Memory::Full] {
             let mut request = Request::new("").variables(operation.variables.clone());
             request.set_parsed_query((*operation.document).clone());
-            let asked = Arc::new(Asked::planning(viewer.clone(), Arc::clone(parts), memory));
+            let asked = Arc::new(Asked::planning(operation.kind, viewer.clone(), Arc::clone(parts), memory));
             let run = self.schema.execute(request.data(Arc::clone(&asked)));
             let Ok(response) = AssertUnwindSafe(run).catch_unwind().await else {
                 return Answer::refused(internal(request_id, Kind::Query));
@@ -135,6 +135,7 @@ pub(super) fn tell_cost(parts: &Parts, asked: &Asked, response: &mut Response) {
         "cacheHits": usage.hits(),
         "coalesced": usage.coalesced(),
         "budget": budget(parts, &tenant).unwrap_or(Value::Null),
+        "breaker": parts.catalog.standing(&tenant).name(),
     });
     response.extensions.insert("upstream".to_owned(), upstream);
 }

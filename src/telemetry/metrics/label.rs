@@ -110,46 +110,6 @@ label! {
     }
 }
 
-label! {
-    /// How a call to Aurora ended.
-    UpstreamOutcome = "outcome" {
-        /// 2xx.
-        Ok = "ok",
-        /// 4xx.
-        Rejected = "rejected",
-        /// 429.
-        RateLimited = "rate_limited",
-        /// 5xx, or no connection.
-        Failed = "failed",
-        /// No answer in time.
-        TimedOut = "timed_out",
-    }
-}
-
-label! {
-    /// What a look into the cache gave.
-    Lookup = "result" {
-        /// Fresh.
-        Hit = "hit",
-        /// Nothing.
-        Miss = "miss",
-        /// Old, and served all the same.
-        Stale = "stale",
-        /// Somebody else was fetching it already.
-        Coalesced = "coalesced",
-    }
-}
-
-label! {
-    /// What came of a secret that changed.
-    RotationOutcome = "outcome" {
-        /// It is in use.
-        Taken = "taken",
-        /// It cannot be used; the old one stays.
-        Refused = "refused",
-    }
-}
-
 /// A counter for each value of a label.
 #[derive(Debug)]
 pub struct By<L> {
@@ -198,8 +158,5 @@ mod tests {
         check::<StatusClass>();
         check::<Outcome>();
         check::<DeliveryAnswer>();
-        check::<UpstreamOutcome>();
-        check::<Lookup>();
-        check::<RotationOutcome>();
     }
 }

@@ -1,162 +1,165 @@
-//! Counts that another part keeps, read when somebody looks.
+//! What another part keeps, read when somebody looks.
+//!
+//! Invariant: names and labels are the program's own words or the configuration's, so that no caller can make the page
+//! grow.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use prometheus_client::{
     collector::Collector,
-    encoding::{DescriptorEncoder, EncodeMetric},
-    metrics::{counter::ConstCounter, gauge::ConstGauge},
+    encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, NoLabelSet},
+    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
 };
 
-use super::{Label, Lookup, RotationOutcome, UpstreamOutcome};
+/// A label and its value.
+pub type Word = (&'static str, Cow<'static, str>);
 
-/// Where the counts are.
-pub struct Sources {
-    /// Calls to Aurora by how they ended.
-    pub upstream_calls: Source<UpstreamOutcome>,
-    /// Looks into the cache by what they gave.
-    pub cache_lookups: Source<Lookup>,
-    /// Targets of deliveries. They are those of the configuration, so that no caller can make the page grow.
-    pub targets: Box<dyn Fn() -> Vec<TargetCounts> + Send + Sync>,
-    /// Session tokens that came with a delivery and that nobody took in time.
-    pub session_tokens_dropped: Count,
-    /// Events executed for subscribers, once for all who share an operation.
-    pub event_executions: Count,
-    /// Answers with events, handed to subscribers.
-    pub event_answers: Count,
-    /// Secrets that changed while the gateway ran.
-    pub secret_rotations: Source<RotationOutcome>,
-    /// Whether the store takes writes.
-    pub store_writable: Box<dyn Fn() -> bool + Send + Sync>,
-    /// Rows of the store that cannot be read and are passed over.
-    pub store_unreadable: Box<dyn Fn() -> u64 + Send + Sync>,
+/// One metric that another part keeps.
+pub struct Told {
+    /// Its name, without what all have before it and counters behind it.
+    pub name: &'static str,
+    /// What it counts.
+    pub help: &'static str,
+    /// What sort of figures it has.
+    pub kind: Kind,
+    /// Reads them: for each series its labels and its figure, of the kind that was said.
+    pub read: Box<dyn Fn() -> Vec<(Vec<Word>, Figure)> + Send + Sync>,
 }
 
-/// What is counted of one target of deliveries.
-#[derive(Debug, Clone)]
-pub struct TargetCounts {
-    /// Its name.
-    pub name: String,
-    /// Tries by how they ended.
-    pub outcomes: Vec<(&'static str, u64)>,
-    /// Events that wait.
-    pub pending: u64,
-    /// Whether nothing is sent any more.
-    pub is_disabled: bool,
+/// What sort of figures a metric has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It only ever grows.
+    Counter,
+    /// It goes up and down.
+    Gauge,
+    /// How many were how large.
+    Histogram,
 }
 
-/// Tells how many there were.
-pub type Count = Box<dyn Fn() -> u64 + Send + Sync>;
+/// A figure as it is now.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Figure {
+    /// Of a counter.
+    Count(u64),
+    /// Of a gauge.
+    Level(f64),
+    /// Of a histogram.
+    Spread {
+        /// All of them together.
+        sum: f64,
+        /// Limits, the last of them infinite, and how many were no larger but larger than the one before.
+        buckets: Vec<(f64, u64)>,
+    },
+}
 
-/// Tells how many there were of each.
-pub type Source<L> = Box<dyn Fn(L) -> u64 + Send + Sync>;
-
-impl Sources {
-    /// Where nobody counts.
-    #[must_use]
-    pub fn silent() -> Self {
-        Self {
-            upstream_calls: Box::new(|_| 0),
-            cache_lookups: Box::new(|_| 0),
-            targets: Box::new(Vec::new),
-            session_tokens_dropped: Box::new(|| 0),
-            secret_rotations: Box::new(|_| 0),
-            event_executions: Box::new(|| 0),
-            event_answers: Box::new(|| 0),
-            store_writable: Box::new(|| true),
-            store_unreadable: Box::new(|| 0),
+impl Figure {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Count(_) => Kind::Counter,
+            Self::Level(_) => Kind::Gauge,
+            Self::Spread { .. } => Kind::Histogram,
         }
     }
 }
 
-impl fmt::Debug for Sources {
+impl Kind {
+    fn metric_type(self) -> MetricType {
+        match self {
+            Self::Counter => MetricType::Counter,
+            Self::Gauge => MetricType::Gauge,
+            Self::Histogram => MetricType::Histogram,
+        }
+    }
+}
+
+impl EncodeMetric for Figure {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        match self {
+            Self::Count(count) => ConstCounter::new(*count).encode(encoder),
+            Self::Level(level) => ConstGauge::new(*level).encode(encoder),
+            Self::Spread { sum, buckets } => {
+                let all = buckets.iter().map(|(_, count)| count).sum();
+                encoder.encode_histogram::<NoLabelSet>(*sum, all, buckets, None)
+            }
+        }
+    }
+
+    fn metric_type(&self) -> MetricType {
+        self.kind().metric_type()
+    }
+}
+
+impl fmt::Debug for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sources").finish_non_exhaustive()
+        f.debug_struct("Told").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
-impl Collector for Sources {
+/// All that is told.
+#[derive(Debug)]
+pub(super) struct All(pub(super) Vec<Told>);
+
+impl Collector for All {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let calls = ("upstream_calls", "Calls to Aurora by how they ended");
-        by(&mut encoder, calls, &self.upstream_calls)?;
-        let lookups = ("cache_lookups", "Looks into the cache by what they gave");
-        by(&mut encoder, lookups, &self.cache_lookups)?;
-        let rotations =
-            ("secret_rotations", "Secrets that changed while the gateway ran, by what came of it");
-        by(&mut encoder, rotations, &self.secret_rotations)?;
-        targets(&mut encoder, &(self.targets)())?;
-        let dropped = ("session_tokens_dropped", "Session tokens that nobody took in time");
-        one(&mut encoder, dropped, &self.session_tokens_dropped)?;
-        let executions = ("event_executions", "Events executed for all who subscribe alike");
-        one(&mut encoder, executions, &self.event_executions)?;
-        let answers = ("event_answers", "Answers with events, handed to subscribers");
-        one(&mut encoder, answers, &self.event_answers)?;
-        let writable = u64::from((self.store_writable)());
-        gauge(&mut encoder, "store_writable", "1 while the store takes writes", writable)?;
-        let unreadable = (self.store_unreadable)();
-        gauge(
-            &mut encoder,
-            "store_unreadable_rows",
-            "Rows that cannot be read and are passed over",
-            unreadable,
-        )
+        for told in &self.0 {
+            let mut metric =
+                encoder.encode_descriptor(told.name, told.help, None, told.kind.metric_type())?;
+            for (labels, figure) in (told.read)() {
+                if labels.is_empty() {
+                    figure.encode(metric)?;
+                    break;
+                }
+                figure.encode(metric.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
     }
 }
 
-fn one(encoder: &mut DescriptorEncoder<'_>, (name, help): (&str, &str), source: &Count) -> fmt::Result {
-    let counter = ConstCounter::new(source());
-    counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)
-}
+#[cfg(test)]
+mod tests {
+    use prometheus_client::{encoding::text::encode, registry::Registry};
 
-fn targets(encoder: &mut DescriptorEncoder<'_>, targets: &[TargetCounts]) -> fmt::Result {
-    if targets.is_empty() {
-        return Ok(());
-    }
-    let kind = ConstCounter::new(0_u64).metric_type();
-    let help = "Tries of outbound messages by target and outcome";
-    let mut family = encoder.encode_descriptor("outbound_tries", help, None, kind)?;
-    for target in targets {
-        for (outcome, count) in &target.outcomes {
-            let labels = [("target", target.name.as_str()), ("outcome", outcome)];
-            ConstCounter::new(*count).encode(family.encode_family(&labels)?)?;
+    use super::*;
+
+    #[test]
+    fn what_is_told_stands_on_the_page_in_each_of_its_kinds() {
+        let told = |name, kind, figure: Figure, labels: Vec<Word>| Told {
+            name,
+            help: "Help",
+            kind,
+            read: Box::new(move || vec![(labels.clone(), figure.clone())]),
+        };
+        let buckets = vec![(0.5, 2), (1.0, 1), (f64::INFINITY, 4)];
+        let all = All(vec![
+            told(
+                "calls",
+                Kind::Counter,
+                Figure::Count(3),
+                vec![("lane", "a".into()), ("outcome", "ok".into())],
+            ),
+            told("level", Kind::Gauge, Figure::Level(2.5), Vec::new()),
+            told(
+                "wait_seconds",
+                Kind::Histogram,
+                Figure::Spread { sum: 9.5, buckets },
+                vec![("lane", "a".into())],
+            ),
+        ]);
+        let mut registry = Registry::with_prefix("x");
+        registry.register_collector(Box::new(all));
+        let mut page = String::new();
+        encode(&mut page, &registry).unwrap();
+        for line in [
+            r#"x_calls_total{lane="a",outcome="ok"} 3"#,
+            "x_level 2.5",
+            r#"x_wait_seconds_sum{lane="a"} 9.5"#,
+            r#"x_wait_seconds_count{lane="a"} 7"#,
+            r#"x_wait_seconds_bucket{le="1.0",lane="a"} 3"#,
+            r#"x_wait_seconds_bucket{le="+Inf",lane="a"} 7"#,
+        ] {
+            assert!(page.lines().any(|it| it == line), "{line} is missing from {page}");
         }
     }
-    let pending = |target: &TargetCounts| i64::try_from(target.pending).unwrap_or(i64::MAX);
-    gauges(encoder, ("outbound_pending", "Events that wait for a target"), targets, pending)?;
-    let help = "Whether nothing is sent to a target any more";
-    gauges(encoder, ("outbound_disabled", help), targets, |target| i64::from(target.is_disabled))
-}
-
-fn gauges(
-    encoder: &mut DescriptorEncoder<'_>,
-    (name, help): (&str, &str),
-    targets: &[TargetCounts],
-    value: impl Fn(&TargetCounts) -> i64,
-) -> fmt::Result {
-    let kind = ConstGauge::new(0_i64).metric_type();
-    let mut family = encoder.encode_descriptor(name, help, None, kind)?;
-    for target in targets {
-        let labels = [("target", target.name.as_str())];
-        ConstGauge::new(value(target)).encode(family.encode_family(&labels)?)?;
-    }
-    Ok(())
-}
-
-fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {
-    let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
-    gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
-}
-
-fn by<L: Label>(
-    encoder: &mut DescriptorEncoder<'_>,
-    (name, help): (&str, &str),
-    source: &Source<L>,
-) -> fmt::Result {
-    let kind = ConstCounter::new(0_u64).metric_type();
-    let mut family = encoder.encode_descriptor(name, help, None, kind)?;
-    for label in L::ALL {
-        let labels = [(L::NAME, label.text())];
-        ConstCounter::new(source(*label)).encode(family.encode_family(&labels)?)?;
-    }
-    Ok(())
 }

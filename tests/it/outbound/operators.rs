@@ -43,8 +43,8 @@ async fn a_target_that_takes_nothing_for_days_is_disabled_and_shown_and_enabled_
     assert!(!target["failingSince"].is_null() && !target["disabledAt"].is_null());
     let page = metrics(&world).await;
     for line in [
-        r#"heliograph_outbound_disabled{target="crm"} 1"#,
-        r#"heliograph_outbound_pending{target="crm"} 2"#,
+        r#"heliograph_outbound_disabled{target="crm"} 1.0"#,
+        r#"heliograph_outbound_pending{target="crm"} 2.0"#,
         &format!(r#"heliograph_outbound_tries_total{{target="crm",outcome="failed"}} {tries}"#),
     ] {
         assert!(page.contains(line), "{line} is not in {page}");
@@ -65,7 +65,7 @@ async fn a_target_that_takes_nothing_for_days_is_disabled_and_shown_and_enabled_
     assert_eq!((&target["state"], &target["oldestPendingSeconds"]), (&json!("ACTIVE"), &Value::Null));
     assert!(!target["lastSuccessAt"].is_null());
     let page = metrics(&world).await;
-    assert!(page.contains(r#"heliograph_outbound_disabled{target="crm"} 0"#), "{page}");
+    assert!(page.contains(r#"heliograph_outbound_disabled{target="crm"} 0.0"#), "{page}");
     assert!(
         page.contains(r#"heliograph_outbound_tries_total{target="crm",outcome="delivered"} 2"#),
         "{page}"

@@ -105,6 +105,8 @@ fn settings(aurora: &Aurora, issuer: &Issuer, format: &str) -> BTreeMap<String, 
         ("AURORA__TENANTS__0__KEY", OWN_KEY),
         ("AURORA__REQUEST_TIMEOUT", "2s"),
         ("STORE__ENCRYPTION_KEY", ENCRYPTION_KEY),
+        // A 429 that names no time is not waited for.
+        ("AURORA__CALL_TIMEOUT", "1s"),
         ("WEBHOOKS__SECRET", WEBHOOK_SECRET),
         ("WEBHOOKS__BASIC_USER", "aurora"),
         ("WEBHOOKS__BASIC_PASSWORD", BASIC_PASSWORD),

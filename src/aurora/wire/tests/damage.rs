@@ -79,3 +79,17 @@ proptest! {
         prop_assert!(summary(&body.as_bytes()[..cut.index(body.len())], &asked()).is_err());
     }
 }
+
+#[test]
+fn however_deep_a_member_is_nested_the_others_are_read() {
+    for member in ["unknown", "arrays", "bill_of_materials", "energy_production", "batteries"] {
+        for levels in [64, 1_000, 1_000_000] {
+            for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+                let nested = format!("{}1{}", open.repeat(levels), close.repeat(levels));
+                let body = format!(r#"{{"design":{{"system_size_stc":1,"{member}":{nested}}}}}"#);
+                let read = summary(body.as_bytes(), &asked()).unwrap();
+                assert!(read.size_stc.is_some(), "{member}, {levels} levels of {open}");
+            }
+        }
+    }
+}
