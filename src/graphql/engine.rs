@@ -338,7 +338,7 @@ where
         request_id: Option<Arc<str>>,
     ) -> BoxStream<'static, Reply> {
         let place = Arc::new(Place::telling(items));
-        let asked = Arc::new(Asked::lasting(shared.viewer.clone(), Arc::clone(&self.parts)));
+        let asked = Arc::new(Asked::new(Kind::Subscription, shared.viewer.clone(), Arc::clone(&self.parts)));
         let request = request(&shared.document, shared.variables.clone());
         let responses = self.schema.execute_stream(request.data(asked).data(Arc::clone(&place)));
         replies(responses, &place, request_id)
