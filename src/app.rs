@@ -5,6 +5,7 @@
 
 mod archive;
 mod counts;
+mod edges;
 mod rotation;
 mod settings;
 
@@ -18,7 +19,6 @@ use std::{
 };
 
 use anyhow::Context;
-use bytes::Bytes;
 use tokio::{
     sync::{Notify, mpsc},
     task::{JoinHandle, JoinSet},
@@ -35,7 +35,7 @@ use crate::{
     config::Config,
     deliver::{self, Couriers},
     graphql::{self, Doorway, Parts},
-    http::{self, Admin, Credentials, Server, Site, page},
+    http::{self, Admin, Credentials, Server, page},
     intake::{Intake, SessionGrant},
     journal::{Cursors, Journal, SqliteJournal},
     reconcile::Reconciler,
@@ -102,10 +102,7 @@ impl App {
         let cursors = Cursors::new(&store.cursor_key().await?);
         let journal: Arc<dyn Journal> = Arc::new(SqliteJournal::open(db.clone(), clock.clone()).await?);
 
-        let aurora = aurora_with_keys(config, &store, clock.clone()).await?;
-        let catalog =
-            Catalog::new(aurora.clone(), store.clone(), clock.clone(), &settings::freshness(config));
-        catalog.adopt_creates().await?;
+        let (aurora, catalog) = upstream(config, &store, &clock).await?;
         let (grant, grants) = mpsc::channel(GRANTS);
         let intake = Intake::new(settings::intake(config), Arc::clone(&journal), clock.clone(), grant);
         let standing = Standing::new(journal.switched_off().await?);
@@ -142,19 +139,8 @@ impl App {
         let sockets = CancellationToken::new();
         let draining = Arc::new(AtomicBool::new(false));
         let credentials = settings::credentials(config, clock.clone())?;
-        let doorway = graphql::doorway(parts, settings::limits(config), settings::persisted(config)?)
-            .map_err(anyhow::Error::msg)
-            .context("limits.documents_manifest")?;
-        let router = http::router(http::State {
-            config: settings::edges(config)?,
-            credentials: credentials.clone(),
-            rate: settings::rate(config),
-            doorway: doorway.clone(),
-            intake,
-            metrics: Arc::clone(&metrics),
-            site: Site { demo, graphiql: config.server.graphiql, sdl: Bytes::from(graphql::sdl()) },
-            shutdown: sockets.clone(),
-        });
+        let doorway = edges::doorway(config, parts)?;
+        let router = edges::router(config, demo, &credentials, &doorway, intake, &metrics, &sockets)?;
         let admin_router = http::admin_router(Admin { metrics, ready: readiness(&draining, &journal) });
 
         Ok(Self {
@@ -278,13 +264,16 @@ impl App {
     }
 }
 
-/// The client of Aurora, with the keys that it left in the store.
-async fn aurora_with_keys(config: &Config, store: &Store, clock: Clock) -> anyhow::Result<Aurora> {
-    let aurora = settings::aurora(config, clock)?;
+/// The client of Aurora, with the keys that it left in the store; and the catalog over it, with the creates that it left
+/// open there.
+async fn upstream(config: &Config, store: &Store, clock: &Clock) -> anyhow::Result<(Aurora, Catalog)> {
+    let aurora = settings::aurora(config, clock.clone())?;
     if let Some(keys) = settings::encryption_keys(config) {
         aurora.keep_sealed(store.clone(), &keys).await?;
     }
-    Ok(aurora)
+    let catalog = Catalog::new(aurora.clone(), store.clone(), clock.clone(), &settings::freshness(config));
+    catalog.adopt_creates().await?;
+    Ok((aurora, catalog))
 }
 
 async fn listen(address: SocketAddr, config: &Config) -> anyhow::Result<Server> {
