@@ -202,8 +202,10 @@ async fn wander(
         }
         // There may be nothing more until the last event is known.
         let Ok((id, cursor)) = tokio::time::timeout(Duration::from_millis(200), line.next()).await else {
-            // What was read of half an event is lost with the line.
-            line = Line::open(world, chance.random(), place.as_deref()).await;
+            // Whoever has heard nothing yet has no place to resume from, and waits on.
+            if place.is_some() {
+                line = Line::open(world, chance.random(), place.as_deref()).await;
+            }
             continue;
         };
         heard.push(id);
