@@ -17,6 +17,7 @@ mod health;
 mod keys;
 #[path = "../load/load.rs"]
 mod load;
+mod matrix;
 mod metrics;
 mod order;
 mod outbound;
