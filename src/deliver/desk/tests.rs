@@ -211,8 +211,9 @@ fn a_replay_goes_no_further_than_what_is_scanned_and_two_become_one() {
     assert!(desk.replays.is_empty());
 }
 
-/// A receiver that fails at random, and a courier that does what the desk says.
-fn run(designs: &[u8], luck: &[bool]) -> Vec<(u8, u64)> {
+/// A receiver that fails at random, and a courier that does what the desk says. Gives what was taken, and how many were
+/// given up: a day of bad luck is possible.
+fn run(designs: &[u8], luck: &[bool]) -> (Vec<(u8, u64)>, usize) {
     let mut desk = desk();
     let all: Vec<_> =
         designs.iter().enumerate().map(|(at, it)| event(at as u64 + 1, &format!("{it}"))).collect();
@@ -221,11 +222,12 @@ fn run(designs: &[u8], luck: &[bool]) -> Vec<(u8, u64)> {
         desk.scanned_to(event.seq);
     }
     let (mut now, mut taken, mut luck) = (at(MINUTE), Vec::new(), luck.iter().copied());
+    let mut given_up = 0;
     loop {
         let Some(turn) = desk.next(now) else {
             match desk.next_wake() {
                 Some(at) => now = at,
-                None => return taken,
+                None => return (taken, given_up),
             }
             continue;
         };
@@ -239,7 +241,7 @@ fn run(designs: &[u8], luck: &[bool]) -> Vec<(u8, u64)> {
         } else {
             rejected(first, 503)
         };
-        desk.ended(&turn.lane, how, now, 0.5);
+        given_up += usize::from(desk.ended(&turn.lane, how, now, 0.5) == Noted::GaveUp);
     }
 }
 
@@ -249,8 +251,8 @@ proptest! {
         designs in prop::collection::vec(0_u8..5, 0..40),
         luck in prop::collection::vec(any::<bool>(), 0..60),
     ) {
-        let taken = run(&designs, &luck);
-        prop_assert_eq!(taken.len(), designs.len());
+        let (taken, given_up) = run(&designs, &luck);
+        prop_assert_eq!(taken.len() + given_up, designs.len());
         for design in 0..5 {
             let order: Vec<_> = taken.iter().filter(|it| it.0 == design).map(|it| it.1).collect();
             prop_assert!(order.is_sorted_by(|a, b| a < b), "{order:?}");
