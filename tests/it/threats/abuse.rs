@@ -144,7 +144,7 @@ async fn what_asks_for_too_much_is_refused_on_every_transport_and_costs_nobody_a
         let request = busy.world.http.post(&busy.url).bearer_auth(KEY).body(body.clone());
         request.header("content-type", "application/json").send()
     });
-    let answers: Vec<_> = stream::iter(sent).buffer_unordered(8).collect().await;
+    let answers: Vec<_> = stream::iter(sent).buffer_unordered(4).collect().await;
     assert_eq!(answers.len(), requests.len());
     for answer in answers {
         let answer: Value = answer.unwrap().json().await.unwrap();
