@@ -105,7 +105,7 @@ impl App {
         let (aurora, catalog) = upstream(config, &store, &clock).await?;
         let (grant, grants) = mpsc::channel(GRANTS);
         let intake = Intake::new(settings::intake(config), Arc::clone(&journal), clock.clone(), grant);
-        let standing = Standing::new(journal.switched_off().await?);
+        let standing = switched_off(&journal, &catalog).await?;
         let (relay, reconciler) = followers(config, &journal, &catalog, &clock, grants, &standing);
         let means = means(&journal, &catalog, &cursors, &clock);
         let (outbound, couriers) = deliver::build(settings::targets(config), &means, &db).await?;
@@ -279,6 +279,14 @@ async fn upstream(config: &Config, store: &Store, clock: &Clock) -> anyhow::Resu
 async fn listen(address: SocketAddr, config: &Config) -> anyhow::Result<Server> {
     let bound = Server::bind(address, settings::connections(config)).await;
     bound.with_context(|| format!("the address {address} cannot be had"))
+}
+
+/// Who has the application switched off. What may be left of their keys, where the process ended or the disk failed in the
+/// middle of giving them up, is given up now.
+async fn switched_off(journal: &Arc<dyn Journal>, catalog: &Catalog) -> anyhow::Result<Standing> {
+    let off = journal.switched_off().await?;
+    off.iter().for_each(|tenant| catalog.disconnect(tenant));
+    Ok(Standing::new(off))
 }
 
 /// What follows the journal: the one that announces, and the one that looks for what never came.

@@ -165,12 +165,15 @@ impl Relay {
             }
         }
         while let Some((tenant, after, room)) = self.board.lacking() {
-            let waiting = self.journal.waiting_of(&tenant, after, room).await?;
+            let mut waiting = self.journal.waiting_of(&tenant, after, room).await?;
+            // What lies behind comes in by the loop above, where a switch is heard of before its turn.
+            waiting.retain(|it| it.seq <= self.board.seen);
             waiting.iter().for_each(|it| Concerns::of(it).forget(&self.catalog));
             self.board.catch_up(&tenant, waiting, room);
         }
         while let Some((tenant, after)) = self.board.blocked() {
-            let waiting = self.journal.waiting_apart(&tenant, after, AHEAD).await?;
+            let mut waiting = self.journal.waiting_apart(&tenant, after, AHEAD).await?;
+            waiting.retain(|it| it.seq <= self.board.seen);
             waiting.iter().for_each(|it| Concerns::of(it).forget(&self.catalog));
             self.board.take_ahead(&tenant, waiting);
         }

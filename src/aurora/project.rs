@@ -24,6 +24,8 @@ pub struct Listed {
     pub projects: Vec<Project>,
     /// Whether it held as many entries as were asked for, readable or not: then another page may follow.
     pub full: bool,
+    /// Whether it held entries that cannot be referred to, and are left out.
+    pub gaps: bool,
 }
 
 impl Aurora {
@@ -50,7 +52,8 @@ impl Aurora {
             Call::get(ALL, &[tenant.as_str()]).with_query("page", &number).with_query("per_page", &size);
         let answer = self.call(tenant, &call, meter).await?;
         let (projects, entries) = call.understood(wire::projects(&answer.body, tenant))?;
-        Ok(Listed { projects, full: entries >= most as usize })
+        let gaps = projects.len() < entries;
+        Ok(Listed { projects, full: entries >= most as usize, gaps })
     }
 
     /// Makes a project. Aurora makes another one each time this arrives.

@@ -190,7 +190,7 @@ impl Courier {
         match &done.how {
             Ended::Delivered(_) => self.tally.count(Outcome::Delivered),
             Ended::Rejected(_, rejected) => self.tally.count(rejected.failure.into()),
-            Ended::Empty | Ended::Unread => {}
+            Ended::Empty(_) | Ended::Unread => {}
         }
         if done.gap {
             tracing::error!(target.name = self.name, "events waited for longer than they are kept");

@@ -61,8 +61,8 @@ pub(super) struct Turn {
 pub(super) enum Ended {
     Delivered(Arc<Event>),
     Rejected(Arc<Event>, Rejected),
-    /// Nothing of this lane is left in the journal.
-    Empty,
+    /// Nothing of this lane is left in the journal, up to this place.
+    Empty(Seq),
     /// The journal could not be read.
     Unread,
 }
@@ -172,8 +172,10 @@ impl Desk {
                 Noted::Nothing
             }
             Ended::Rejected(event, rejected) => self.rejected(key, event, rejected, now, luck),
-            Ended::Empty => {
-                self.remove(key);
+            Ended::Empty(through) => {
+                // More may have come into the lane while it was looked through.
+                lane.pass_over(through);
+                self.go_on(key);
                 Noted::Nothing
             }
             Ended::Unread => {

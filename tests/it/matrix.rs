@@ -3,7 +3,10 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use futures_util::{StreamExt, stream};
-use heliograph::sandbox::{Fault, FaultRule};
+use heliograph::{
+    clock::Clock,
+    sandbox::{Fault, FaultRule},
+};
 use serde_json::json;
 
 use crate::world::{KEY, TENANT, World};
@@ -52,7 +55,7 @@ const NOW: &str = "without summary, at once";
 
 fn rows() -> Vec<Row> {
     let in_half_a_minute =
-        (jiff::Timestamp::now() + Duration::from_secs(30)).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        (Clock::system().now() + Duration::from_secs(30)).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     let busy = ["UPSTREAM_RATE_LIMITED", "stale", "UPSTREAM_RATE_LIMITED", "UPSTREAM_RATE_LIMITED", LATER];
     let down = ["UPSTREAM_UNAVAILABLE", "stale", "UPSTREAM_UNAVAILABLE", "OUTCOME_UNKNOWN", LATER];
     let silent = ["UPSTREAM_TIMEOUT", "stale", "UPSTREAM_TIMEOUT", "OUTCOME_UNKNOWN", LATER];

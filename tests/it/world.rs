@@ -98,6 +98,8 @@ impl World {
         let all: BTreeMap<_, _> =
             all.map(|(key, value)| (key.strip_prefix("HELIOGRAPH_").unwrap(), value.to_owned())).collect();
         let mut serve = command(place, &all);
+        // So that its memory is what it holds, and not what its allocator keeps for later.
+        serve.env("MIMALLOC_PURGE_DELAY", "0");
         let (running, base, _) = Running::start_logging(serve.arg("serve"), "listens on ", Stdio::null());
         (running, base)
     }

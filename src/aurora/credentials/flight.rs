@@ -84,7 +84,7 @@ impl Shelf {
                     Ok(key)
                 }
                 Err(failed) => {
-                    shelf.file_failure(tenant, &failed, token).await;
+                    shelf.file_failure(tenant, landing.id, &failed, token).await;
                     Err(failed.error)
                 }
             }
@@ -118,8 +118,10 @@ impl Shelf {
     async fn keep(&self, tenant: &TenantId, id: u64, key: &Arc<Key>) {
         let Some(vault) = self.vault.get() else { return };
         vault.keep(tenant, key).await;
-        // Struck off while it was written: the vault was emptied before this came to it.
-        if !self.flights().lists(tenant, id) {
+        // Struck off while it was written: the vault was emptied before this came to it. One that was only overtaken by
+        // another exchange stays, as long as the tenant has a key.
+        let given_up = !self.flights().lists(tenant, id) && self.good_key(tenant).is_none();
+        if given_up {
             vault.forget(tenant).await;
         }
     }
@@ -127,8 +129,12 @@ impl Shelf {
     /// A failed exchange speaks for the next only where the next would be the same: not after one with a
     /// session token, and not once a spare has come. A full quota speaks for itself. A token that was not spent
     /// goes back. A tenant that is refused and has no key has none on disk either.
-    async fn file_failure(&self, tenant: &TenantId, failed: &Failed, token: Option<SessionToken>) {
+    async fn file_failure(&self, tenant: &TenantId, id: u64, failed: &Failed, token: Option<SessionToken>) {
         let Failed { error, spent } = failed;
+        // Struck off, or overtaken by another: it says nothing of the tenant any more.
+        if !self.flights().lists(tenant, id) {
+            return;
+        }
         let next_is_the_same = !spent || (token.is_none() && !self.tokens.has_spare(tenant));
         if next_is_the_same && !matches!(error, Error::RateLimited { .. }) {
             let stands = self.setbacks.add(tenant, error, self.clock.passed());

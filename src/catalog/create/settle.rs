@@ -185,15 +185,17 @@ impl Catalog {
         back_to: Timestamp,
         meter: &Meter,
     ) -> Result<(Vec<Project>, bool), aurora::Error> {
-        let mut projects: Vec<Project> = Vec::new();
+        let (mut projects, mut gaps) = (Vec::<Project>::new(), false);
         for number in 1..=MOST_PAGES {
             let page = Page { number, size: PAGE_SIZE };
             let listed = self.0.aurora.projects(tenant, page, meter).await?;
             let end =
                 !listed.full || listed.projects.iter().filter_map(|it| it.created_at).any(|at| at < back_to);
             projects.extend(listed.projects);
+            gaps |= listed.gaps;
             if end {
-                return Ok((projects, true));
+                // What cannot be read may be what is looked for.
+                return Ok((projects, !gaps));
             }
         }
         Ok((projects, false))

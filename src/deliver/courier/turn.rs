@@ -50,7 +50,7 @@ impl Post {
         };
         let how = match found {
             Ok(Some(event)) => self.send(event).await,
-            Ok(None) => Ended::Empty,
+            Ok(None) => Ended::Empty(turn.through),
             Err(error) => {
                 tracing::error!(target.name = self.target, error = %error, "the journal cannot be read");
                 Ended::Unread

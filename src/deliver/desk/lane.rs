@@ -103,6 +103,12 @@ impl Lane {
         (self.failures, self.failing_since, self.next_at, self.head) = (0, None, None, None);
     }
 
+    /// Nothing up to there is left to be sent.
+    pub(super) fn pass_over(&mut self, through: Seq) {
+        self.after = self.after.max(through);
+        (self.failures, self.failing_since, self.next_at, self.head) = (0, None, None, None);
+    }
+
     pub(super) fn is_done(&self) -> bool {
         self.after >= self.through
     }

@@ -127,7 +127,10 @@ impl Stream for Subscription {
                 State::Behind(following, replies) => match ready!(replies.poll_next_unpin(context)) {
                     Some(reply) => {
                         match reply.as_ref().ok().and_then(|it| it.seq()) {
-                            Some(seq) => following.at = seq,
+                            Some(seq) => {
+                                following.at = seq;
+                                following.member.count();
+                            }
                             // Not an event: the reason why there are no more.
                             None => self.state = State::Ended,
                         }

@@ -76,6 +76,11 @@ impl Desk {
         self.lock().turns.remove(serial);
     }
 
+    /// What an operation said last is not written.
+    pub(super) fn unsay(&self, serial: Serial) {
+        self.lock().turns.unsay(serial);
+    }
+
     /// Ends all of them, and says where the reader can resume if it listens to one thing.
     pub(super) fn clear(&self) -> Option<String> {
         let turns = std::mem::take(&mut self.lock().turns);

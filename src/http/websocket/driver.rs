@@ -277,7 +277,10 @@ where
             Next::Reply(message) => message,
             Next::Said(name, said) => match ends.get() {
                 // Checked here too: an operation that never pauses would be heard until the reading loop has its turn.
-                Some(ends) if *ends <= Instant::now() => return Close::CREDENTIAL_EXPIRED,
+                Some(ends) if *ends <= Instant::now() => {
+                    desk.unsay(name.serial);
+                    return Close::CREDENTIAL_EXPIRED;
+                }
                 _ => match wanted(session.dialect, &name, &said, machine) {
                     Some(text) => Message::Text(text.into()),
                     None => continue,

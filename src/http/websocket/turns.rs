@@ -43,6 +43,11 @@ impl Turns {
         self.0.retain(|it| it.name.serial != serial);
     }
 
+    /// What an operation said last is not handed on: its reader has not heard of that place.
+    pub(super) fn unsay(&mut self, serial: Serial) {
+        self.0.iter_mut().filter(|it| it.name.serial == serial).for_each(|it| it.cursor = None);
+    }
+
     /// Where the socket's reader can resume, if it listens to one thing and has heard of it.
     pub(super) fn cursor(&self) -> Option<&str> {
         match self.0.iter().collect::<Vec<_>>().as_slice() {

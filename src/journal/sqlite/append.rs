@@ -28,10 +28,14 @@ pub(super) fn append(
 
 /// Takes back what was set aside, if its tenant is known by now: it is appended as if it came now, but for when it came.
 pub(super) fn claim(connection: &Connection, seq: Seq, now: Timestamp) -> rusqlite::Result<Option<Appended>> {
-    match whose::take(connection, seq)? {
-        Some(delivery) => append(connection, delivery, now).map(Some),
-        None => Ok(None),
+    let Some(mut delivery) = whose::set_aside(connection, seq)? else { return Ok(None) };
+    delivery.tenant = whose::of(connection, delivery.design.as_ref(), delivery.project.as_ref())?;
+    if delivery.tenant.is_none() {
+        // Another tenant has been shown the same meanwhile: it stays where it is.
+        return Ok(None);
     }
+    whose::take_out(connection, seq)?;
+    keep(connection, &delivery, now).map(Some)
 }
 
 /// The same for one whose tenant is looked for no further.

@@ -69,16 +69,17 @@ pub(super) fn claimable(connection: &Connection) -> rusqlite::Result<Found> {
     read::collect(connection.prepare_cached(&sql)?.query([])?, BATCH)
 }
 
-/// Takes a set-aside delivery out, if it is still there.
-pub(super) fn take(connection: &Connection, seq: Seq) -> rusqlite::Result<Option<Delivery>> {
+/// A set-aside delivery, if it is still there.
+pub(super) fn set_aside(connection: &Connection, seq: Seq) -> rusqlite::Result<Option<Delivery>> {
     let columns = row::DELIVERY;
     let sql = format!("SELECT {columns} FROM deliveries d WHERE d.seq = ?1 AND d.aside = 1");
-    let found = connection
-        .prepare_cached(&sql)?
-        .query_row([row::number(seq)], |row| row::delivery(row, 0))
-        .optional()?;
+    connection.prepare_cached(&sql)?.query_row([row::number(seq)], |row| row::delivery(row, 0)).optional()
+}
+
+/// Takes a set-aside delivery out.
+pub(super) fn take_out(connection: &Connection, seq: Seq) -> rusqlite::Result<()> {
     connection
         .prepare_cached("DELETE FROM deliveries WHERE seq = ?1 AND aside = 1")?
-        .execute([row::number(seq)])?;
-    Ok(found)
+        .execute([row::number(seq)])
+        .map(drop)
 }
