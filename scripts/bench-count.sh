@@ -19,11 +19,15 @@ bench=$(cargo bench --locked --bench edges --no-run --message-format json |
 instructions() {
     local out
     out=$(mktemp)
-    BENCH_COUNT=$1 valgrind --quiet --tool=callgrind --callgrind-out-file="$out" --toggle-collect="*$2*" \
+    BENCH_COUNT=$1 valgrind --quiet --tool=callgrind --callgrind-out-file="$out" --toggle-collect="edges::$2" \
         "$bench" --bench >/dev/null 2>&1
     local total
     total=$(sed -n 's/^totals: //p' "$out")
     rm -f "$out"
+    if ((total < REQUESTS * 1000)); then
+        echo "nothing was counted in $2: is its name in the binary still that?" >&2
+        return 1
+    fi
     echo $((total / REQUESTS))
 }
 
