@@ -5,6 +5,8 @@ volumes and services that it declares. Given a binary: it needs no library that 
 the settings of the image and of each service.
 """
 
+import base64
+import hashlib
 import re
 import subprocess
 import sys
@@ -124,7 +126,7 @@ def check_libraries(binary):
 
 
 def check_settings(binary, image, services):
-    """Asks the binary about each service's environment, with a text in the place of each secret."""
+    """Asks the binary about each service's environment, with 32 bytes in base64 in the place of each secret."""
     binary = Path(binary).resolve()
     for name, service in services.items():
         with tempfile.TemporaryDirectory() as folder:
@@ -133,7 +135,7 @@ def check_settings(binary, image, services):
                 mounted = re.fullmatch(r"/run/secrets/(.+)", str(value))
                 if mounted:
                     stand_in = Path(folder) / mounted[1]
-                    stand_in.write_text(f"stand-in-for-{mounted[1]}-of-some-length\n")
+                    stand_in.write_bytes(base64.b64encode(hashlib.sha256(mounted[1].encode()).digest()) + b"\n")
                     value = stand_in
                 settings[key] = str(value)
             command = [binary, "check-config"]

@@ -68,6 +68,8 @@ fi
 # SQLite, the allocator and the cryptography are compiled from C.
 need_package build-essential has cc
 need_package chromium test -x "$CHROMIUM_BINARY"
+# A machine whose clock is wrong.
+need_package faketime has faketime
 # Whether a delivery is synced before it is acknowledged is seen from outside the process.
 need_package strace has strace
 # Schemathesis has its Python packages in a place of its own.

@@ -264,10 +264,11 @@ impl App {
     }
 }
 
-/// The client of Aurora, with the keys that it left in the store; and the catalog over it, with the creates that it left
+/// The client of Aurora, with the keys that it left in the store, and the calls that it made just before; and the catalog over it, with the creates that it left
 /// open there.
 async fn upstream(config: &Config, store: &Store, clock: &Clock) -> anyhow::Result<(Aurora, Catalog)> {
     let aurora = settings::aurora(config, clock.clone())?;
+    aurora.keep_count(store.clone()).await;
     if let Some(keys) = settings::encryption_keys(config) {
         aurora.keep_sealed(store.clone(), &keys).await?;
     }
@@ -376,8 +377,8 @@ async fn again_and_again<F: Future<Output = ()>>(
 
 /// Between two of its batches this can be dropped: each is a transaction of its own.
 async fn prune(journal: Arc<dyn Journal>, store: Store, clock: Clock, retention: Duration) {
-    if let Err(error) = store.prune_sealed_keys(clock.now()).await {
-        tracing::warn!(%error, "sealed keys that have ended could not be thrown away");
+    if let Err(error) = store.prune(clock.now()).await {
+        tracing::warn!(%error, "sealed keys that have ended and calls that count no longer could not be thrown away");
     }
     match journal.prune(clock.now(), retention).await {
         Ok(pruned) => tracing::debug!(?pruned, "threw away what was too old"),

@@ -141,6 +141,12 @@ impl Aurora {
         Ok(Self(Arc::new(Inner { transport, credentials })))
     }
 
+    /// Counts calls in the store from now on, and those in that were made before a restart: the minute in which Aurora
+    /// counts does not begin anew with the process.
+    pub async fn keep_count(&self, store: Store) {
+        self.0.transport.keep_count(store, self.0.credentials.quotas()).await;
+    }
+
     /// Keeps tenants' keys in the store from now on, sealed, and takes back those that lie there already.
     ///
     /// # Errors

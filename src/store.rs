@@ -1,11 +1,13 @@
 //! The few facts that outlive a restart: the key of the cursors, which creations have happened, which project belongs
-//! to a caller's own id or to a design, whose a design or a project is, and tenants' keys as sealed bytes.
+//! to a caller's own id or to a design, whose a design or a project is, tenants' keys as sealed bytes, and how many calls
+//! were made with which keys just now.
 //!
 //! Invariants: what was answered is on disk; a key for a creation is given to one caller until its outcome is
 //! known; the texts that callers choose for their keys and ids are kept only as digests.
 //! Not here: sharing one creation among concurrent callers, and looking for a lost one at Aurora. Both are the
 //! catalog's.
 
+mod calls_made;
 mod creates;
 mod designs;
 mod external_ids;
@@ -18,6 +20,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
+pub use calls_made::CallsMade;
 pub use creates::{Begin, CreateKey, Open, Request, Standing};
 pub use external_ids::Origin;
 pub use sealed_keys::SealedKey;
@@ -183,12 +186,37 @@ impl Store {
         Ok(self.db.write(move |connection| sealed_keys::forget(connection, realm, &tenant)).await?)
     }
 
-    /// Throws away the sealed keys that have ended, and says how many.
+    /// Adds calls to those that were made with a key.
+    ///
+    /// # Errors
+    /// When they were not added.
+    pub async fn note_calls(&self, made: CallsMade) -> Result<(), Error> {
+        Ok(self.db.write(move |connection| calls_made::note(connection, made)).await?)
+    }
+
+    /// The calls of the last minutes, with all keys. Those that are of a later time than `latest` are told this once.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn calls_made(&self, now: Timestamp, latest: Timestamp) -> Result<Vec<CallsMade>, Error> {
+        let work = move |connection: &_| {
+            let all = calls_made::all(connection, now)?;
+            calls_made::prune(connection, now, latest)?;
+            Ok(all)
+        };
+        Ok(self.db.write(work).await?)
+    }
+
+    /// Throws away the sealed keys that have ended and the calls that count no longer, and says how many rows that were.
     ///
     /// # Errors
     /// When none was thrown away.
-    pub async fn prune_sealed_keys(&self, now: Timestamp) -> Result<usize, Error> {
-        Ok(self.db.write(move |connection| sealed_keys::prune(connection, now)).await?)
+    pub async fn prune(&self, now: Timestamp) -> Result<usize, Error> {
+        let work = move |connection: &_| {
+            let calls = calls_made::prune(connection, now, Timestamp::MAX)?;
+            Ok(calls + sealed_keys::prune(connection, now)?)
+        };
+        Ok(self.db.write(work).await?)
     }
 
     /// Forgets everything of a tenant.

@@ -218,8 +218,9 @@ impl Credentials {
         if let Some(key) = shelf.own.get(tenant) {
             return Ok(key);
         }
-        let (flight, carried) = shelf.board(tenant, refused, meter)?;
-        let outcome = flight.await;
+        let flight = shelf.board(tenant, refused, meter)?;
+        let carried = flight.carries_token;
+        let outcome = flight.wait(meter).await;
         let refused_for_the_token = carried
             && shelf.session_tokens == SessionTokens::Optional
             && matches!(outcome, Err(Error::NotConnected { reason: NotConnected::ExchangeRefused }));
@@ -227,8 +228,7 @@ impl Credentials {
             return outcome;
         }
         // Somebody's session token may have been all that was wrong, and this caller has nothing to do with it.
-        let (flight, _) = shelf.board(tenant, refused, meter)?;
-        flight.await
+        shelf.board(tenant, refused, meter)?.wait(meter).await
     }
 
     /// Exchanges the session token now, whatever key there is. What was refused before stands until this succeeds:
@@ -251,8 +251,9 @@ impl Credentials {
         if !shelf.tokens.claim(&token) {
             return Err(Error::not_connected(NotConnected::SessionTokenUsed));
         }
-        let flight = shelf.depart(&mut shelf.flights(), tenant, Some(token), &Meter::in_lane(Lane::Mutation));
-        Ok(flight.await?.span().map(|it| it.expires_at))
+        let meter = Meter::in_lane(Lane::Mutation);
+        let flight = shelf.depart(&mut shelf.flights(), tenant, Some(token), &meter);
+        Ok(flight.wait(&meter).await?.span().map(|it| it.expires_at))
     }
 
     pub(super) fn connected(&self) -> broadcast::Receiver<TenantId> {
@@ -291,26 +292,25 @@ impl Shelf {
         self.application.as_ref().ok_or(Error::not_connected(NotConnected::NoApplication))
     }
 
-    /// The way to a key: one at hand, the exchange under way, or a new one; and whether that carries a session token.
+    /// The way to a key: one at hand, the exchange under way, or a new one.
     fn board(
         self: &Arc<Self>,
         tenant: &TenantId,
         refused: Option<&Arc<Key>>,
         meter: &Meter,
-    ) -> Result<(Flight, bool), Error> {
+    ) -> Result<Flight, Error> {
         let mut flights = self.flights();
         if let Some(refused) = refused {
             self.give_up(tenant, refused);
         }
         if let Some(key) = self.good_key(tenant) {
-            return Ok((flight::landed(key), false));
+            return Ok(Flight::landed(key));
         }
         if let Some(under_way) = flights.to(tenant) {
-            return Ok((under_way, flights.carries_token(tenant)));
+            return Ok(under_way);
         }
         let token = self.token_for_exchange(tenant)?;
-        let carries = token.is_some();
-        Ok((self.depart(&mut flights, tenant, token, meter), carries))
+        Ok(self.depart(&mut flights, tenant, token, meter))
     }
 
     fn key_at_hand(&self, tenant: &TenantId) -> Option<Arc<Key>> {

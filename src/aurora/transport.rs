@@ -1,6 +1,6 @@
 //! Carries calls to Aurora and says plainly what became of them.
 //!
-//! The layers, outermost first: retry ▸ breaker ▸ quota ▸ load ▸ send. Retry stands outside the quota because each
+//! The layers, outermost first: retry ▸ breaker ▸ quota ▸ load ▸ ledger ▸ send. Retry stands outside the quota because each
 //! try is a call that Aurora counts. The breaker stands before the quota so that nobody waits for a turn that leads
 //! nowhere, and is asked again behind it, for a turn may take seconds. The load is counted right before the socket,
 //! so that what waits for its turn takes no connection from others. Joining equal calls is the catalog's part, for
@@ -12,6 +12,7 @@
 
 mod breaker;
 mod endpoint;
+mod ledger;
 mod load;
 mod quota;
 mod retry;
@@ -19,13 +20,13 @@ mod send;
 mod tally;
 mod verdict;
 
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::{Config, Error, Lane, LeftAlone, Meter, SetupError, call::Call, credentials::Key};
-use crate::clock::Clock;
+use crate::{clock::Clock, store::Store};
 
 pub use breaker::Standing;
 pub use endpoint::{Endpoint, Group};
@@ -36,6 +37,7 @@ pub use tally::{Ending, WAITS, Waits, Withheld};
 pub(super) use verdict::{Answer, Failure};
 
 use breaker::{Health, Turned};
+use ledger::Ledger;
 use retry::Verdict;
 
 /// The way to Aurora.
@@ -45,6 +47,8 @@ pub(super) struct Transport {
     call_timeout: Duration,
     load: load::Load,
     tally: tally::Tally,
+    /// Where calls are counted over a restart, if they are.
+    ledger: OnceLock<Ledger>,
     clock: Clock,
 }
 
@@ -74,8 +78,19 @@ impl Transport {
             call_timeout: config.call_timeout,
             load: load::Load::new(config.load.at_once),
             tally: tally::Tally::default(),
+            ledger: OnceLock::new(),
             clock,
         })
+    }
+
+    /// Counts calls in the store from now on, and those in, that were made before the restart.
+    pub(super) async fn keep_count(&self, store: Store, quotas: &Quotas) {
+        let ledger = Ledger::new(store, self.clock.clone());
+        for (key, made) in ledger.recall().await {
+            quotas.adopt(key, made, self.request_timeout);
+        }
+        // Once: a second call finds it set and changes nothing.
+        let _kept_before = self.ledger.set(ledger);
     }
 
     /// The deadline of a caller who comes now.
@@ -143,12 +158,12 @@ impl Transport {
     ) -> Result<Answer, Failure> {
         let endpoint = Endpoint::of(call.verb, call.template);
         let (quota, breaker) = (key.quota(), key.quota().breaker(endpoint.group()));
-        let urgency = urgency(endpoint, meter);
-        breaker.check().map_err(|it| self.left_alone(urgency.lane(), it))?;
+        let urgency = meter.urgency();
+        self.check(call, key, urgency.lane())?;
 
         let asked = Instant::now();
         // A turn that comes at the last moment leaves no time for the answer.
-        let turn = quota.take_turn(&urgency, deadline.left().saturating_sub(self.call_timeout / 4)).await;
+        let turn = quota.take_turn(urgency, deadline.left().saturating_sub(self.call_timeout / 4)).await;
         let lane = urgency.lane();
         let ticket = turn.map_err(|it| self.out_of_budget(lane, it))?;
         self.tally.waited(lane, asked.elapsed());
@@ -163,6 +178,9 @@ impl Transport {
             ticket.give_back();
             return Err(self.crowded(lane));
         };
+        if let Some(ledger) = self.ledger.get() {
+            ledger.note(quota.print()).await;
+        }
 
         meter.add_one();
         let reply = self.sender.send(call, key, self.patience(call, deadline)).await;
@@ -173,6 +191,8 @@ impl Transport {
         }
         match &outcome {
             Err(Failure::NotSent { .. } | Failure::Held(_)) => ticket.give_back(),
+            // Nobody waits for it any more, but it may still come to Aurora.
+            Err(Failure::Timeout | Failure::Lost { answering: false, .. }) => drop(ticket),
             _ => ticket.end(),
         }
         drop(carried);
@@ -183,6 +203,15 @@ impl Transport {
             learn(pass, endpoint.group(), of, &outcome);
         }
         outcome
+    }
+
+    /// Whether Aurora is left alone there anyway: then nobody need wait for anything else.
+    ///
+    /// # Errors
+    /// When it is, as [`Transport::call`] would.
+    pub(super) fn check(&self, call: &Call<'_>, key: &Key, lane: Lane) -> Result<(), Failure> {
+        let group = Endpoint::of(call.verb, call.template).group();
+        key.quota().breaker(group).check().map_err(|it| self.left_alone(lane, it))
     }
 
     /// How long one try may take. A write that has been sent is waited for, whatever the caller planned: what became
@@ -218,17 +247,6 @@ impl Transport {
 
     fn now(&self) -> Timestamp {
         self.clock.now()
-    }
-}
-
-/// Whoever waits for a key waits with everything that is asked for the tenant, so all but renewals in the background
-/// are alike, and go first.
-fn urgency(endpoint: Endpoint, meter: &Meter) -> super::meter::Urgency {
-    match (endpoint, meter.lane()) {
-        (Endpoint::CreateToken, Lane::Interactive | Lane::Enrichment) => {
-            super::meter::Urgency::new(Lane::Mutation)
-        }
-        _ => meter.urgency().clone(),
     }
 }
 

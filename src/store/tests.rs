@@ -254,12 +254,45 @@ async fn a_sealed_key_is_kept_for_its_realm_until_it_ends() {
     assert_eq!(store.sealed_keys(here, START, 1).await.unwrap(), both[..1]);
     let now = later(START, Duration::from_secs(60));
     assert_eq!(store.sealed_keys(here, now, 10).await.unwrap(), both[..1]);
-    assert_eq!(store.prune_sealed_keys(now).await.unwrap(), 2);
+    assert_eq!(store.prune(now).await.unwrap(), 2);
     assert_eq!(store.sealed_keys(here, START, 10).await.unwrap(), both[..1]);
     store.forget_sealed_key(elsewhere, &tenant("other")).await.unwrap();
     assert_eq!(store.sealed_keys(here, START, 10).await.unwrap(), both[..1]);
     store.forget_sealed_key(here, &tenant("other")).await.unwrap();
     assert_eq!(store.sealed_keys(here, START, 10).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn calls_are_counted_over_a_restart_for_some_minutes_and_those_of_the_future_once() {
+    let directory = TempDir::new().unwrap();
+    let store = open(&directory);
+    let (key, other) = (realm("key"), realm("other"));
+    let at = |seconds| later(START, Duration::from_secs(seconds));
+    let made = |key, seconds, calls| CallsMade { key, at: at(seconds), calls };
+    for (key, seconds) in [(key, 5), (key, 10), (other, 10), (key, 10), (key, 400)] {
+        store.note_calls(made(key, seconds, 1)).await.unwrap();
+    }
+    drop(store);
+
+    let store = open(&directory);
+    let all = |now, latest| {
+        let store = store.clone();
+        async move {
+            let mut all = store.calls_made(at(now), at(latest)).await.unwrap();
+            all.sort_unstable_by_key(|it| (it.at, it.calls));
+            all
+        }
+    };
+    let kept = made(other, 10, 1);
+    assert_eq!(all(20, 25).await, [kept, made(key, 400, 1)], "a key's own calls throw its old ones away");
+    assert_eq!(all(20, 25).await, [kept], "of a time that has not come");
+    assert_eq!(all(191, 195).await, [], "it is too old");
+    store.note_calls(made(key, 500, 2)).await.unwrap();
+    store.note_calls(made(key, 500, 3)).await.unwrap();
+    assert_eq!(store.prune(at(680)).await.unwrap(), 0);
+    assert_eq!(all(500, 505).await, [made(key, 500, 5)]);
+    assert_eq!(store.prune(at(681)).await.unwrap(), 1);
+    assert_eq!(all(500, 505).await, []);
 }
 
 #[tokio::test]

@@ -1,10 +1,13 @@
 //! Aurora's limit and Aurora's faults, as callers of the gateway notice them: as little as can be.
 
+mod black_hole;
 mod breaker;
 mod budget;
 mod hostile;
 mod load;
 mod repeats;
+mod restart;
+mod tls;
 
 use std::time::Duration;
 
@@ -46,6 +49,17 @@ async fn metric(world: &World, series: &str) -> f64 {
 /// How many calls Aurora refused because there were too many.
 fn too_many(world: &World) -> usize {
     world.aurora.calls().iter().filter(|call| call.status == Some(429)).count()
+}
+
+/// The most calls with a tenant's key that came to Aurora within any 60 seconds, by its own clock.
+fn most_in_a_minute(world: &World) -> usize {
+    let calls = world.aurora.calls().into_iter().filter(|call| call.path.starts_with("/tenants/"));
+    let times: Vec<jiff::Timestamp> = calls.map(|call| call.at.parse().unwrap()).collect();
+    let minute = jiff::SignedDuration::from_secs(60);
+    let from = |first: &jiff::Timestamp| {
+        times.iter().filter(|at| *at >= first && at.duration_since(*first) < minute).count()
+    };
+    times.iter().map(from).max().unwrap()
 }
 
 /// Longer than Aurora is ever left alone after it failed.

@@ -44,8 +44,6 @@ impl Shelf {
             // Nothing is used up by it: a second key is as good as the first.
             None => call.repeatable_at(&self.pace),
         };
-        let wait = |wait| Failed { error: Error::RateLimited { retry_after: wait }, spent: false };
-        self.pace.take(self.patience).await.map_err(wait)?;
         let answer = match self.ask(&call, meter).await {
             Ok(answer) => answer,
             Err(failure) => {
@@ -67,13 +65,22 @@ impl Shelf {
 
     /// Makes the call with the application's key; once more if that was refused and there is another one by now.
     async fn ask(&self, call: &Call<'_>, meter: &Meter) -> Result<Answer, Failure> {
-        let key = self.partner().map_err(Failure::Held)?.key();
-        let outcome = self.transport.call(call, &key, meter).await;
-        let newer = self.partner().map_err(Failure::Held)?.key();
+        let partner = self.partner().map_err(Failure::Held)?;
+        let key = partner.key();
+        let outcome = self.ask_with(&key, call, meter).await;
+        let newer = partner.key();
         if matches!(outcome, Err(Failure::Unauthorized)) && !Arc::ptr_eq(&key, &newer) {
-            return self.transport.call(call, &newer, meter).await;
+            return self.ask_with(&newer, call, meter).await;
         }
         outcome
+    }
+
+    /// Takes its place among all exchanges first, unless it would lead nowhere.
+    async fn ask_with(&self, key: &Key, call: &Call<'_>, meter: &Meter) -> Result<Answer, Failure> {
+        self.transport.check(call, key, meter.lane())?;
+        let late = |wait| Failure::Held(Error::RateLimited { retry_after: wait });
+        self.pace.take(self.patience).await.map_err(late)?;
+        self.transport.call(call, key, meter).await
     }
 
     /// The application's key was refused: that concerns every tenant, so it is told loudly, and once.

@@ -1,7 +1,8 @@
 //! Exchanges under way: one for however many callers, in a task of its own.
 //!
 //! Invariants: an exchange is on the list from before it starts until its outcome is filed, so that nobody
-//! starts another in between; it leaves the list however its task ends.
+//! starts another in between; it leaves the list however its task ends. It is as urgent as the most urgent of those who
+//! wait for it.
 
 use std::{
     collections::HashMap,
@@ -13,11 +14,46 @@ use futures_util::{
     future::{BoxFuture, Shared},
 };
 
-use super::{Error, Key, Meter, NotConnected, Shelf, exchange::Failed, tokens::SessionToken};
-use crate::domain::TenantId;
+use super::{Error, Key, Lane, Meter, NotConnected, Shelf, exchange::Failed, tokens::SessionToken};
+use crate::{aurora::Urgency, domain::TenantId};
+
+type Outcome = Shared<BoxFuture<'static, Result<Arc<Key>, Error>>>;
 
 /// An exchange under way, and what comes of it for all who wait.
-pub(super) type Flight = Shared<BoxFuture<'static, Result<Arc<Key>, Error>>>;
+#[derive(Clone)]
+pub(super) struct Flight {
+    outcome: Outcome,
+    urgency: Urgency,
+    /// Whether it carries somebody's session token, and may fail because of it.
+    pub(super) carries_token: bool,
+}
+
+impl Flight {
+    /// The way to a key that is here already.
+    pub(super) fn landed(key: Arc<Key>) -> Self {
+        let outcome = std::future::ready(Ok(key)).boxed().shared();
+        Self { outcome, urgency: Urgency::default(), carries_token: false }
+    }
+
+    /// What comes of it. Until then it is at least as urgent as whoever counts on that meter, whatever that becomes.
+    pub(super) async fn wait(mut self, meter: &Meter) -> Result<Arc<Key>, Error> {
+        loop {
+            // Before the look, so that nothing that happens after it is missed.
+            let raised = meter.urgency().raised();
+            self.urgency.raise(lane_of(meter.lane()));
+            tokio::select! {
+                outcome = &mut self.outcome => return outcome,
+                () = raised => {}
+            }
+        }
+    }
+}
+
+/// Whoever waits for a key waits with everything that is asked for the tenant, so all but renewals in the background
+/// are alike, and go first.
+fn lane_of(waiting: Lane) -> Lane {
+    if waiting == Lane::Refresh { Lane::Refresh } else { Lane::Mutation }
+}
 
 /// The exchanges under way.
 #[derive(Default)]
@@ -29,12 +65,8 @@ pub(super) struct Flights {
 struct Listed {
     id: u64,
     flight: Flight,
-    carries_token: bool,
-}
-
-/// The way to a key that is here already.
-pub(super) fn landed(key: Arc<Key>) -> Flight {
-    std::future::ready(Ok(key)).boxed().shared()
+    /// Something came between that may have mended what it fails of.
+    outdated: bool,
 }
 
 impl Flights {
@@ -48,13 +80,19 @@ impl Flights {
         self.by_tenant.remove(tenant);
     }
 
-    fn lists(&self, tenant: &TenantId, id: u64) -> bool {
-        self.by_tenant.get(tenant).is_some_and(|it| it.id == id)
+    /// The tenant has news: if its exchange fails, that says nothing of the next.
+    pub(super) fn outdate(&mut self, tenant: &TenantId) {
+        if let Some(listed) = self.by_tenant.get_mut(tenant) {
+            listed.outdated = true;
+        }
     }
 
-    /// Whether that one carries somebody's session token, and may fail because of it.
-    pub(super) fn carries_token(&self, tenant: &TenantId) -> bool {
-        self.by_tenant.get(tenant).is_some_and(|it| it.carries_token)
+    fn listed(&self, tenant: &TenantId, id: u64) -> Option<&Listed> {
+        self.by_tenant.get(tenant).filter(|it| it.id == id)
+    }
+
+    fn lists(&self, tenant: &TenantId, id: u64) -> bool {
+        self.listed(tenant, id).is_some()
     }
 }
 
@@ -73,7 +111,11 @@ impl Shelf {
     ) -> Flight {
         flights.next += 1;
         let landing = Landing { shelf: Arc::clone(self), tenant: tenant.clone(), id: flights.next };
-        let (meter, carries_token) = (meter.clone(), token.is_some());
+        let carries_token = token.is_some();
+        // Whoever waits makes the exchange more urgent, and nothing else of this request.
+        let meter = meter.for_one_read();
+        meter.urgency().raise(lane_of(meter.lane()));
+        let urgency = meter.urgency().clone();
         let task = tokio::spawn(async move {
             let Landing { shelf, tenant, .. } = &landing;
             match shelf.exchange(tenant, token.as_ref(), &meter).await {
@@ -89,9 +131,9 @@ impl Shelf {
                 }
             }
         });
-        let flight = task.map(|ended| ended.unwrap_or_else(|died| Err(Error::unavailable(died))));
-        let flight = flight.boxed().shared();
-        let listed = Listed { id: flights.next, flight: flight.clone(), carries_token };
+        let outcome = task.map(|ended| ended.unwrap_or_else(|died| Err(Error::unavailable(died))));
+        let flight = Flight { outcome: outcome.boxed().shared(), urgency, carries_token };
+        let listed = Listed { id: flights.next, flight: flight.clone(), outdated: false };
         flights.by_tenant.insert(tenant.clone(), listed);
         flight
     }
@@ -126,17 +168,31 @@ impl Shelf {
         }
     }
 
-    /// A failed exchange speaks for the next only where the next would be the same: not after one with a
-    /// session token, and not once a spare has come. A full quota speaks for itself. A token that was not spent
-    /// goes back. A tenant that is refused and has no key has none on disk either.
+    /// A tenant that is refused and has no key has none on disk either.
     async fn file_failure(&self, tenant: &TenantId, id: u64, failed: &Failed, token: Option<SessionToken>) {
-        let Failed { error, spent } = failed;
-        // Struck off, or overtaken by another: it says nothing of the tenant any more.
-        if !self.flights().lists(tenant, id) {
+        if !self.note_failure(tenant, id, failed, token) {
             return;
         }
-        let next_is_the_same = !spent || (token.is_none() && !self.tokens.has_spare(tenant));
-        if next_is_the_same && !matches!(error, Error::RateLimited { .. }) {
+        let refused = matches!(failed.error, Error::NotConnected { reason: NotConnected::ExchangeRefused });
+        if let Some(vault) = self.vault.get().filter(|_| refused && self.good_key(tenant).is_none()) {
+            vault.forget(tenant).await;
+        }
+    }
+
+    /// A failed exchange speaks for the next only where the next would be the same: not after one with a session token,
+    /// and not once a spare or news of the tenant have come. A full quota and an Aurora that is left alone speak for
+    /// themselves, for as long as they say. A token that was not spent goes back. Says whether it concerns the tenant.
+    fn note_failure(&self, tenant: &TenantId, id: u64, failed: &Failed, token: Option<SessionToken>) -> bool {
+        let Failed { error, spent } = failed;
+        // Held to the end: news that come in between must not find nothing to outdate.
+        let flights = self.flights();
+        // Struck off, or overtaken by another: it says nothing of the tenant any more.
+        let Some(listed) = flights.listed(tenant, id) else { return false };
+        let same_again = !spent || (token.is_none() && !self.tokens.has_spare(tenant));
+        let says_when = matches!(error, Error::RateLimited { .. } | Error::LeftAlone { .. });
+        if says_when {
+            tracing::debug!(tenant.id = %tenant, %error, "got no key for tenant {tenant}");
+        } else if same_again && !listed.outdated {
             let stands = self.setbacks.add(tenant, error, self.clock.passed());
             let reason = std::error::Error::source(error).map(tracing::field::display);
             tracing::warn!(tenant.id = %tenant, %error, reason, "got no key for tenant {tenant}; it is not tried again for {} s", stands.as_secs());
@@ -146,10 +202,7 @@ impl Shelf {
         if let Some(token) = token.filter(|_| !spent) {
             self.tokens.take_back(tenant, token);
         }
-        let refused = matches!(error, Error::NotConnected { reason: NotConnected::ExchangeRefused });
-        if let Some(vault) = self.vault.get().filter(|_| refused && self.good_key(tenant).is_none()) {
-            vault.forget(tenant).await;
-        }
+        true
     }
 }
 
@@ -165,6 +218,37 @@ impl Drop for Landing {
         let mut flights = self.shelf.flights();
         if flights.lists(&self.tenant, self.id) {
             flights.by_tenant.remove(&self.tenant);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{sync::oneshot, task::yield_now};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_waits_makes_the_exchange_more_urgent_also_where_that_comes_later() {
+        let (end, ended) = oneshot::channel();
+        let outcome = async move { ended.await.unwrap_or(Err(Error::Timeout)) }.boxed().shared();
+        let urgency = Urgency::new(Lane::Refresh);
+        let flight = Flight { outcome, urgency: urgency.clone(), carries_token: false };
+        let wait = |meter: &Meter| {
+            let (flight, meter) = (flight.clone(), meter.clone());
+            tokio::spawn(async move { flight.wait(&meter).await })
+        };
+        let nobodys = Meter::in_lane(Lane::Refresh);
+        let waits = wait(&nobodys);
+        yield_now().await;
+        assert_eq!(urgency.lane(), Lane::Refresh);
+        // Somebody joins the read that waits for the key.
+        nobodys.urgency().raise(Lane::Interactive);
+        yield_now().await;
+        assert_eq!(urgency.lane(), Lane::Mutation, "everything of the tenant waits for it");
+        end.send(Err(Error::Forbidden)).ok().unwrap();
+        for outcome in [waits.await, wait(&Meter::default()).await] {
+            assert!(matches!(outcome, Ok(Err(Error::Forbidden))));
         }
     }
 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Credentials, EncryptionKeys, Error, Key, Lane, Meter, SessionTokens, SetupError, Shelf, Vault, seal::Seal,
 };
-use crate::{domain::TenantId, store::Store};
+use crate::{aurora::Group, domain::TenantId, store::Store};
 
 /// How often keys are looked through: even the shortest-lived is due for seconds.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -95,8 +95,11 @@ impl Credentials {
         });
     }
 
-    /// The tenant has enabled the application: what was refused before says nothing any more.
+    /// The tenant has enabled the application: what was refused before says nothing any more, nor does what an exchange
+    /// will hear that is under way. If that one brings a key after all, the key is as good as any.
     pub(in crate::aurora) fn welcome(&self, tenant: &TenantId) {
+        let mut flights = self.0.flights();
+        flights.outdate(tenant);
         self.0.setbacks.forget(tenant);
     }
 
@@ -124,14 +127,18 @@ impl Shelf {
     }
 
     async fn renew_early(self: &Arc<Self>, tenant: &TenantId) {
-        let Some(flight) = self.early_flight(tenant) else { return };
+        let meter = Meter::in_lane(Lane::Refresh);
+        let Some(flight) = self.early_flight(tenant, &meter) else { return };
         // What came of it has been filed and told of.
-        let _filed: Result<_, Error> = flight.await;
+        let _filed: Result<_, Error> = flight.wait(&meter).await;
     }
 
-    fn early_flight(self: &Arc<Self>, tenant: &TenantId) -> Option<super::Flight> {
-        let budget = self.partner().ok()?.key().quota().budget();
-        if budget.remaining <= budget.limit / LEFT_FOR_CALLERS {
+    fn early_flight(self: &Arc<Self>, tenant: &TenantId, meter: &Meter) -> Option<super::Flight> {
+        let application = self.partner().ok()?.key();
+        let budget = application.quota().budget();
+        if budget.remaining <= budget.limit / LEFT_FOR_CALLERS
+            || application.quota().is_left_alone(Group::Keys)
+        {
             return None;
         }
         let mut flights = self.flights();
@@ -144,6 +151,6 @@ impl Shelf {
         if token.is_none() && self.session_tokens == SessionTokens::Required {
             return None;
         }
-        Some(self.depart(&mut flights, tenant, token, &Meter::in_lane(Lane::Refresh)))
+        Some(self.depart(&mut flights, tenant, token, meter))
     }
 }

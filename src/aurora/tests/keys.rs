@@ -1,7 +1,7 @@
 //! Keys: exchanged once, renewed once, given up exactly; session tokens: sent once.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, OnceLock,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -306,6 +306,44 @@ async fn a_rotation_is_taken_whole_or_not_at_all() {
     aurora.summary(&other, &Meter::default()).await.unwrap();
     let bearers: Vec<_> = double.seen().into_iter().map(|it| it.bearer).collect();
     assert_eq!(bearers, ["sk-own", "sk-2", "app-key-2", "tk-1"]);
+}
+
+#[tokio::test]
+async fn a_key_that_is_taken_back_within_the_minute_has_spent_what_it_had_spent() {
+    let double = Double::with_keys(|_| empty_design()).await;
+    let aurora = client(own_key(&double));
+    ask(&aurora).await.unwrap();
+    for (own, left) in [("sk-2", 10_000), ("sk-own", 9_999)] {
+        let tenants = HashMap::from([(tenant(), own.into())]);
+        aurora.rotate(NewKeys { application: None, tenants }).unwrap();
+        assert_eq!(aurora.budget(&tenant()).unwrap().remaining, left, "{own}");
+    }
+}
+
+#[tokio::test]
+async fn an_exchange_with_a_key_that_came_meanwhile_waits_for_its_place_like_any_other() {
+    let (client_of_it, left) = (Arc::new(OnceLock::<Aurora>::new()), Arc::new(Mutex::new(Vec::new())));
+    let (rotates, times) = (Arc::clone(&client_of_it), Arc::clone(&left));
+    let double = Double::start(move |seen| match seen {
+        it if it.is_exchange() => {
+            times.lock().unwrap().push(tokio::time::Instant::now());
+            if it.bearer == "app-key-2" {
+                return token("tk-1", "2024-06-22 01:00:00 UTC");
+            }
+            let new = NewKeys { application: Some("app-key-2".into()), tenants: HashMap::new() };
+            rotates.get().unwrap().rotate(new).unwrap();
+            answer(401, "")
+        }
+        _ => empty_design(),
+    })
+    .await;
+    let aurora = client(config(&double));
+    client_of_it.set(aurora.clone()).ok().unwrap();
+    ask(&aurora).await.unwrap();
+    let left = left.lock().unwrap();
+    assert_eq!(left.len(), 2);
+    // They leave 60 ms apart; what they take on their way differs a little.
+    assert!(left[1] - left[0] > Duration::from_millis(40), "{:?}", left[1] - left[0]);
 }
 
 #[tokio::test]

@@ -102,6 +102,17 @@ enum State {
     },
 }
 
+impl State {
+    fn check(&self, now: Instant) -> Result<(), LeftAlone> {
+        match *self {
+            Self::Closed(_) => Ok(()),
+            Self::Open { until, .. } if until <= now => Ok(()),
+            Self::Open { until, .. } => Err(LeftAlone { retry_after: until - now }),
+            Self::Probing { .. } => Err(LeftAlone { retry_after: FIRST_PAUSE }),
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Recent {
     in_a_row: u32,
@@ -144,12 +155,7 @@ impl Breaker {
     /// While it is open, or being probed.
     pub(super) fn check(&self) -> Result<(), LeftAlone> {
         let now = self.clock.instant();
-        match *self.lock() {
-            State::Closed(_) => Ok(()),
-            State::Open { until, .. } if until <= now => Ok(()),
-            State::Open { until, .. } => Err(LeftAlone { retry_after: until - now }),
-            State::Probing { .. } => Err(LeftAlone { retry_after: FIRST_PAUSE }),
-        }
+        self.lock().check(now)
     }
 
     /// Lets a call go that has its turn; the first after a pause is the probe.
@@ -157,15 +163,16 @@ impl Breaker {
     /// # Errors
     /// As [`Breaker::check`]: meanwhile it may have opened.
     pub(super) fn admit(&self) -> Result<Pass<'_>, LeftAlone> {
-        self.check()?;
+        let now = self.clock.instant();
+        // Held from the look to the change: in between a probe may fail, and another would follow it at once.
         let mut state = self.lock();
+        state.check(now)?;
         let probe = match *state {
-            State::Closed(_) => false,
             State::Open { times, .. } => {
                 *state = State::Probing { times };
                 true
             }
-            State::Probing { .. } => return Err(LeftAlone { retry_after: FIRST_PAUSE }),
+            State::Closed(_) | State::Probing { .. } => false,
         };
         Ok(Pass { breaker: self, probe, begun: Instant::now(), over: false })
     }

@@ -2,7 +2,8 @@
 //! repeated.
 //!
 //! Invariant: one key has one of these however often we learn of it, so that all who share the key share its
-//! limits; two keys share nothing, so that no tenant waits for another.
+//! limits, and a key that is put aside and comes back within the minute meets what it has spent; two keys share nothing,
+//! so that no tenant waits for another.
 //!
 //! [`window`] knows what Aurora counts, [`lanes`] whose turn it is, [`turns`] waits.
 
@@ -15,7 +16,7 @@ mod window;
 use std::{
     collections::HashMap,
     num::NonZeroU32,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -33,6 +34,7 @@ use crate::{
 };
 
 pub(super) use turns::{NoTurn, Ticket};
+use window::{STILL_ON_ITS_WAY, WINDOW};
 
 /// What a key may still spend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,11 +60,19 @@ pub(in crate::aurora) struct Bounds {
     pub(in crate::aurora) slow: Duration,
 }
 
-/// The quotas of all keys in use.
+/// Calls that were made with a key before this process was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Made {
+    pub(super) calls: u32,
+    /// How long ago the last of them was begun, at least.
+    pub(super) ago: Duration,
+}
+
+/// The quotas of all keys: of those in use, and of those that are not, for as long as they have something spent.
 pub(in crate::aurora) struct Quotas {
     bounds: Bounds,
     clock: Clock,
-    by_key: Mutex<HashMap<Fingerprint, Weak<Quota>>>,
+    by_key: Mutex<HashMap<Fingerprint, Arc<Quota>>>,
 }
 
 impl Quotas {
@@ -78,15 +88,29 @@ impl Quotas {
 
     /// The quota of that key.
     pub(in crate::aurora) fn of(&self, key: &SecretString) -> Arc<Quota> {
-        let print = Fingerprinter::new("aurora key").text(key.expose_secret()).finish();
-        let mut by_key = self.by_key.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = by_key.get(&print).and_then(Weak::upgrade) {
-            return known;
+        self.named(Fingerprinter::new("aurora key").text(key.expose_secret()).finish())
+    }
+
+    /// Counts in what was made before, each call of which was counted by Aurora within `answered_in` of its beginning, or
+    /// when the process ended that made it.
+    pub(super) fn adopt(&self, key: Fingerprint, made: Made, answered_in: Duration) {
+        let over = made.ago.saturating_sub(answered_in);
+        let leave_in = (WINDOW + STILL_ON_ITS_WAY).saturating_sub(over);
+        if !leave_in.is_zero() {
+            let calls = usize::try_from(made.calls).unwrap_or(usize::MAX);
+            self.named(key).turns.adopt(calls, leave_in);
         }
-        // A new key is rare, so this is the time to drop those that nobody holds any more.
-        by_key.retain(|_, quota| quota.strong_count() > 0);
-        let quota = Arc::new(Quota::new(self.bounds, self.clock.clone()));
-        by_key.insert(print, Arc::downgrade(&quota));
+    }
+
+    fn named(&self, print: Fingerprint) -> Arc<Quota> {
+        let mut by_key = self.lock();
+        if let Some(known) = by_key.get(&print) {
+            return Arc::clone(known);
+        }
+        // A new key is rare, so this is the time to drop those that nobody holds any more and that have nothing spent.
+        by_key.retain(|_, quota| is_held(quota) || !quota.budget().resets_in.is_zero());
+        let quota = Arc::new(Quota::new(print, self.bounds, self.clock.clone()));
+        by_key.insert(print, Arc::clone(&quota));
         quota
     }
 
@@ -98,26 +122,41 @@ impl Quotas {
 
     /// Those of all keys that somebody holds.
     pub(in crate::aurora) fn in_use(&self) -> Vec<Arc<Quota>> {
-        let by_key = self.by_key.lock().unwrap_or_else(PoisonError::into_inner);
-        by_key.values().filter_map(Weak::upgrade).collect()
+        self.lock().values().filter(|it| is_held(it)).cloned().collect()
     }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Fingerprint, Arc<Quota>>> {
+        self.by_key.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether anybody but the list has it.
+fn is_held(quota: &Arc<Quota>) -> bool {
+    Arc::strong_count(quota) > 1
 }
 
 /// What one key may do.
 pub(in crate::aurora) struct Quota {
+    print: Fingerprint,
     turns: turns::Turns,
     breakers: [Breaker; Group::ALL.len()],
     retries: Allowance,
 }
 
 impl Quota {
-    fn new(bounds: Bounds, clock: Clock) -> Self {
+    fn new(print: Fingerprint, bounds: Bounds, clock: Clock) -> Self {
         let limit = usize::try_from(bounds.per_minute.get()).unwrap_or(usize::MAX);
         Self {
+            print,
             breakers: std::array::from_fn(|_| Breaker::new(bounds.slow, clock.clone())),
             retries: Allowance::new(clock.clone()),
             turns: turns::Turns::new(limit, bounds.at_once, bounds.queued, clock),
         }
+    }
+
+    /// What stands for the key where the key itself may not stand.
+    pub(super) fn print(&self) -> Fingerprint {
+        self.print
     }
 
     /// Waits for a turn.
@@ -150,6 +189,11 @@ impl Quota {
     /// What may still be spent.
     pub(in crate::aurora) fn budget(&self) -> Budget {
         self.turns.budget()
+    }
+
+    /// Whether a group of endpoints is left alone now.
+    pub(in crate::aurora) fn is_left_alone(&self, group: Group) -> bool {
+        self.breaker(group).check().is_err()
     }
 
     /// How it stands with a group of endpoints.

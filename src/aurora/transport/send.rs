@@ -4,13 +4,13 @@
 //! [`LARGEST_ANSWER`] bytes, counted after decompression. Errors lose their URL, for it may hold a token.
 
 mod dns;
+mod pool;
 
 use std::{error::Error as _, io, sync::Arc, time::Duration};
 
 use reqwest::{
-    Client, ClientBuilder, Method, Response,
+    Method, Response,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
-    redirect,
 };
 use secrecy::ExposeSecret;
 use tokio::time::Instant;
@@ -22,25 +22,14 @@ use crate::aurora::{
     call::{Call, Verb},
 };
 
-/// A host that does not even accept a connection in this time will not answer in time either.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-
 /// A year of hourly figures takes about 100 KiB; whatever is a hundred times that is no answer.
 const LARGEST_ANSWER: usize = 10 * 1024 * 1024;
 
-/// Less than load balancers commonly keep an idle connection, so that we are the one who closes it.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(45);
-
-/// How soon a connection whose other end is gone without a word is found out: while it idles, and while something is
-/// on its way.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
-const UNHEARD: Duration = Duration::from_secs(5);
-
 const API_VERSION: HeaderName = HeaderName::from_static("aurora-api-version");
 
-/// The one HTTP client.
+/// Sends.
 pub(super) struct Sender {
-    client: Client,
+    pool: pool::Pool,
     base: Url,
 }
 
@@ -60,28 +49,8 @@ pub(in crate::aurora) fn can_be_sent(text: &str) -> bool {
 
 impl Sender {
     pub(super) fn try_new(config: &Config) -> Result<Self, SetupError> {
-        let builder = ClientBuilder::new();
-        // Elsewhere the keep-alive has to find it out.
-        #[cfg(target_os = "linux")]
-        let builder = builder.tcp_user_timeout(UNHEARD);
-        let client = builder
-            .user_agent(concat!("heliograph/", env!("CARGO_PKG_VERSION")))
-            .default_headers(headers(config)?)
-            .dns_resolver(dns::System)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(config.request_timeout)
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .tcp_keepalive(KEEP_ALIVE)
-            .http2_keep_alive_interval(KEEP_ALIVE)
-            .http2_keep_alive_timeout(UNHEARD)
-            .http2_keep_alive_while_idle(true)
-            .build()
-            .map_err(|error| SetupError::Client(Arc::new(error.without_url())))?;
-        Ok(Self { client, base: checked(&config.base_url)? })
+        let pool = pool::Pool::try_new(headers(config)?, config.request_timeout)?;
+        Ok(Self { pool, base: checked(&config.base_url)? })
     }
 
     /// Sends the call and reads its answer, for as long as that may take.
@@ -107,6 +76,9 @@ impl Sender {
             Err(failure) => {
                 let word = failure.word();
                 tracing::debug!(route, ids = ?call.ids, failure = word, elapsed_ms, "no answer to {verb} {route}: {failure}");
+                if matches!(failure, Failure::Timeout | Failure::Lost { .. }) {
+                    self.pool.renew().await;
+                }
             }
         }
         outcome
@@ -117,11 +89,9 @@ impl Sender {
             .map_err(|_| Failure::Held(Error::Forbidden))?;
         authorization.set_sensitive(true);
         let url = call.url(&self.base).map_err(Failure::Held)?;
-        let mut request = self
-            .client
-            .request(method(call.verb), url)
-            .timeout(patience)
-            .header(AUTHORIZATION, authorization);
+        let client = self.pool.client();
+        let mut request =
+            client.request(method(call.verb), url).timeout(patience).header(AUTHORIZATION, authorization);
         if let Some(body) = &call.body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
         }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use heliograph::sandbox::{Patch, RetryAfterForm};
+use heliograph::sandbox::{Fault, FaultRule, Patch, RetryAfterForm};
 use serde_json::json;
 
 use super::*;
@@ -49,17 +49,6 @@ async fn a_thousand_reads_in_a_minute_meet_no_429_and_every_create_is_made_at_on
     assert!(slowest < 2 * SECOND, "{slowest:?}");
     assert!(most_in_a_minute(&world) <= 90);
     assert!(answered >= 60, "most of the budget is for reads: {answered}");
-}
-
-/// The most calls with a tenant's key that came to Aurora within any 60 seconds, by its own clock.
-fn most_in_a_minute(world: &World) -> usize {
-    let calls = world.aurora.calls().into_iter().filter(|call| call.path.starts_with("/tenants/"));
-    let times: Vec<jiff::Timestamp> = calls.map(|call| call.at.parse().unwrap()).collect();
-    let minute = jiff::SignedDuration::from_secs(60);
-    let from = |first: &jiff::Timestamp| {
-        times.iter().filter(|at| *at >= first && at.duration_since(*first) < minute).count()
-    };
-    times.iter().map(from).max().unwrap()
 }
 
 #[tokio::test]
@@ -110,6 +99,54 @@ async fn one_tenants_flood_is_not_noticed_by_another() {
     assert_eq!(too_many(&world), 0);
 }
 
+/// Twenty reads of one tenant's for each of the other's, with no pause between them.
+#[tokio::test]
+#[expect(clippy::print_stdout, reason = "a figure for whoever looks, which a busy machine makes worse")]
+async fn a_tenant_at_twenty_times_the_load_makes_no_other_wait_behind_it() {
+    let settings = [
+        ("HELIOGRAPH_AURORA__REQUESTS_PER_MINUTE", "10000"),
+        ("HELIOGRAPH_AURORA__CALLS_AT_ONCE_PER_KEY", "2"),
+        ("HELIOGRAPH_AURORA__CALLS_QUEUED_PER_KEY", "1000"),
+    ];
+    let world = World::with(|aurora| aurora.requests_per_minute = 0, &settings).await;
+    let slow = Fault::Delay { ms: 20 };
+    world.aurora.fail(FaultRule::new("GET", "/tenants/*/designs/*", slow)).unwrap();
+    let read = |number: u32| {
+        let (world, query) = (&world, format!(r#"{{ design(designId: "other-{number}") {{ name }} }}"#));
+        async move {
+            let begun = Instant::now();
+            let answer = world.ask(OTHER_KEY, &query, json!({})).await;
+            assert_eq!(answer.errors(), ["NOT_FOUND at design"]);
+            begun.elapsed()
+        }
+    };
+    let mut quiet = Vec::new();
+    for number in 0..50 {
+        quiet.push(read(number).await);
+    }
+    let flood = ask_for(&world, 0..1_000);
+    let meanwhile = async {
+        let crowd = || async { metric(&world, "upstream_calls_waiting").await > 500.0 };
+        world.eventually("a crowd waits for the first tenant's turns", crowd).await;
+        let mut busy = Vec::new();
+        // Each is answered while hundreds wait.
+        while busy.len() < 50 && metric(&world, "upstream_calls_waiting").await > 50.0 {
+            busy.push(read(50 + u32::try_from(busy.len()).unwrap()).await);
+        }
+        assert!(busy.len() >= 5, "the crowd waited too short a time: {busy:?}");
+        busy
+    };
+    let (flooded, mut busy) = tokio::join!(flood, meanwhile);
+    quiet.sort_unstable();
+    busy.sort_unstable();
+    let served = flooded.iter().filter(|it| it.errors() == ["NOT_FOUND at design"]).count();
+    println!(
+        "of the flood {served} were served; the other's slowest: {:?} alone, {:?} beside it",
+        quiet.last(),
+        busy.last()
+    );
+}
+
 #[tokio::test]
 async fn auroras_wait_is_kept_in_each_of_its_forms() {
     for form in [RetryAfterForm::Seconds, RetryAfterForm::HttpDate, RetryAfterForm::BodyOnly] {
@@ -138,7 +175,6 @@ async fn auroras_wait_is_kept_in_each_of_its_forms() {
 
 #[tokio::test]
 async fn a_short_wait_is_waited_and_nobody_notices() {
-    use heliograph::sandbox::{Fault, FaultRule};
     let world = World::start().await;
     let (_, design) = world.design().await;
     world.aurora.fail(FaultRule::new("GET", SUMMARY, Fault::status_retry_after(429, 1)).times(1)).unwrap();

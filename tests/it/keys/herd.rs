@@ -51,11 +51,11 @@ async fn five_hundred_tenants_at_once_cost_at_most_twenty_exchanges_a_second() {
 
     let calls = world.aurora.calls().into_iter().filter(|it| it.path.ends_with("/create_token"));
     let at: Vec<Timestamp> = calls.map(|it| it.at.parse().unwrap()).collect();
-    // Over two seconds, because a machine that is busy with other tests may hold some up on their way.
+    // Over three seconds, because a machine that is busy with other tests may hold some up on their way.
     for from in &at {
-        let until = *from + Duration::from_secs(2);
+        let until = *from + Duration::from_secs(3);
         let within = at.iter().filter(|it| (*from..until).contains(it)).count();
-        assert!(within <= 40, "{within} exchanges within two seconds of {from}");
+        assert!(within <= 60, "{within} exchanges within three seconds of {from}");
     }
     let refused = answers.iter().filter(|it| it.errors() == ["UPSTREAM_RATE_LIMITED at projects"]);
     let waits = refused.map(|it| it.body["errors"][0]["extensions"]["retryAfterMs"].as_u64().unwrap());
@@ -85,4 +85,32 @@ async fn a_failed_exchange_speaks_for_five_seconds() {
     world.advance(Duration::from_millis(200));
     world.query(PROJECTS).await.sound();
     assert_eq!(world.exchanges(), 4);
+}
+
+#[tokio::test]
+async fn while_exchanges_fail_for_many_nobody_queues_up_for_one_that_would_not_be_made() {
+    let settings = [("HELIOGRAPH_AURORA__REQUESTS_PER_MINUTE", "10000")];
+    let adjust = |aurora: &mut heliograph::sandbox::Config| {
+        aurora.accept_any_tenant = true;
+        aurora.requests_per_minute = 0;
+    };
+    let world = World::with(adjust, &settings).await;
+    world.aurora.fail(FaultRule::new(EXCHANGE.0, EXCHANGE.1, Fault::status(503))).unwrap();
+    let ask = |number: usize| {
+        let (world, query) =
+            (&world, format!(r#"{{ projects(tenantId: "tenant-{number}") {{ nodes {{ name }} }} }}"#));
+        async move { world.ask(ADMIN_KEY, &query, json!({})).await.errors() }
+    };
+    for number in 0..6 {
+        ask(number).await;
+    }
+    // In a queue of theirs, a hundred would take six seconds, and most would be told that Aurora allows no more.
+    let (begun, before) = (std::time::Instant::now(), world.exchanges());
+    let answers = join_all((100..200).map(ask)).await;
+    assert_eq!(answers, vec![["UPSTREAM_UNAVAILABLE at projects"]; 100]);
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert_eq!(world.exchanges(), before);
+    world.aurora.clear_faults();
+    world.advance(Duration::from_secs(31));
+    assert_eq!(ask(150).await, [""; 0], "and nothing of it is held against a tenant");
 }

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use heliograph::sandbox::{Fault, FaultRule};
 use serde_json::json;
 
 use super::{HOUR, MINUTE, PROJECTS};
 use crate::world::{KEY, OTHER, OTHER_KEY, TENANT, World};
+
+const ENCRYPTION_KEY: (&str, &str) =
+    ("HELIOGRAPH_STORE__ENCRYPTION_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
 
 const CONNECT: &str =
     "mutation($input: ConnectTenantInput!) { connectTenant(input: $input) { userErrors { code } } }";
@@ -93,8 +97,7 @@ async fn an_invented_session_token_does_not_make_readers_try_again() {
 
 #[tokio::test]
 async fn the_news_that_it_is_disabled_takes_the_key_away_here_and_on_disk() {
-    let encryption_key = ("HELIOGRAPH_STORE__ENCRYPTION_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
-    let mut world = World::with(|_| {}, &[encryption_key]).await;
+    let mut world = World::with(|_| {}, &[ENCRYPTION_KEY]).await;
     world.query(PROJECTS).await.sound();
     world.advance(Duration::from_secs(3600));
     world.query(PROJECTS).await.sound();
@@ -107,4 +110,59 @@ async fn the_news_that_it_is_disabled_takes_the_key_away_here_and_on_disk() {
     world.restart().await;
     world.query(PROJECTS).await.sound();
     assert_eq!(world.exchanges(), 2);
+}
+
+/// Asks Aurora for a key, and has the news come that the application is `status` now, before Aurora's refusal does.
+async fn news_overtake_a_refusal(status: &str) -> World {
+    let world = World::start().await;
+    world.aurora.disable_app(TENANT).unwrap();
+    let exchange = "/partner_applications/*/tenants/*/create_token";
+    world.aurora.fail(FaultRule::new("POST", exchange, Fault::Delay { ms: 1_500 }).times(1)).unwrap();
+    let news = async {
+        world.eventually("an exchange is under way", || async { world.exchanges() == 1 }).await;
+        let news = format!("tenant_id={TENANT}&app_id=app_sandbox&status={status}");
+        assert_eq!(world.deliver("app_status_changed", &news).await, 200);
+        world.announced_become(1).await;
+    };
+    let (answer, ()) = tokio::join!(world.query(PROJECTS), news);
+    assert_eq!(answer.errors(), ["TENANT_NOT_CONNECTED at projects"]);
+    assert_eq!(world.exchanges(), 1, "{status}");
+    world.aurora.enable_app(TENANT).unwrap();
+    world
+}
+
+#[tokio::test]
+async fn what_an_exchange_hears_says_nothing_any_more_once_the_tenant_has_news() {
+    for status in ["enabled", "disabled"] {
+        let world = news_overtake_a_refusal(status).await;
+        // The clock stands still: a refusal that was filed would still stand.
+        world.query(PROJECTS).await.sound();
+        assert_eq!(world.exchanges(), 2, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_left_of_the_key_of_a_tenant_that_is_switched_off_is_given_up_at_the_next_start() {
+    let mut world = World::with(|_| {}, &[ENCRYPTION_KEY]).await;
+    world.query(PROJECTS).await.sound();
+    let file = rusqlite::Connection::open(world.store().join("heliograph.db")).unwrap();
+    file.execute_batch("CREATE TEMP TABLE left_over AS SELECT * FROM sealed_keys").unwrap();
+    world.aurora.disable_app(TENANT).unwrap();
+    let news = format!("tenant_id={TENANT}&app_id=app_sandbox&status=disabled");
+    assert_eq!(world.deliver("app_status_changed", &news).await, 200);
+    world.announced_become(1).await;
+    world.stop().await;
+    // As if the process had ended before the disk had forgotten the key.
+    assert_eq!(file.execute("INSERT INTO sealed_keys SELECT * FROM left_over", []).unwrap(), 1);
+
+    world.aurora.clear_calls();
+    world.restart().await;
+    let forgotten = || async {
+        file.query_row("SELECT count(*) FROM sealed_keys", [], |row| row.get::<_, i64>(0)).unwrap() == 0
+    };
+    world.eventually("forgotten on disk too", forgotten).await;
+    let answer = world.query(PROJECTS).await;
+    assert_eq!(answer.errors(), ["TENANT_NOT_CONNECTED at projects"]);
+    assert_eq!(answer.body["errors"][0]["extensions"]["reason"], "EXCHANGE_REFUSED");
+    assert_eq!(world.aurora.calls_to("GET", "/tenants/**"), 0, "no call is made with the key");
 }

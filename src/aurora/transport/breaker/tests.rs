@@ -104,6 +104,26 @@ fn each_probe_that_fails_makes_the_next_pause_longer_up_to_half_a_minute() {
     assert_eq!(pauses, [10, 20, 24, 24]);
 }
 
+/// However the threads interleave: none gets in between another's look and its probe.
+#[test]
+fn of_many_who_come_at_the_end_of_the_pause_one_tries_and_none_right_after_it() {
+    for _ in 0..2_000 {
+        let (breaker, clock) = breaker();
+        open(&breaker);
+        clock.advance(5 * SECOND);
+        let together = std::sync::Barrier::new(4);
+        let tries = || {
+            together.wait();
+            breaker.admit().ok().map(|pass| pass.end(Health::Trouble, None, 0.0))
+        };
+        let probes = std::thread::scope(|scope| {
+            let all: Vec<_> = (0..4).map(|_| scope.spawn(tries)).collect();
+            all.into_iter().filter_map(|it| it.join().unwrap()).count()
+        });
+        assert_eq!(probes, 1);
+    }
+}
+
 #[test]
 fn a_probe_that_nobody_waits_for_leaves_room_for_the_next() {
     let (breaker, clock) = breaker();

@@ -12,7 +12,11 @@ pub(super) fn bounds(limit: u32) -> Bounds {
 }
 
 pub(super) fn quota(limit: u32) -> Quota {
-    Quota::new(bounds(limit), Clock::system())
+    unnamed(bounds(limit), Clock::system())
+}
+
+pub(super) fn unnamed(bounds: Bounds, clock: Clock) -> Quota {
+    Quota::new(Fingerprinter::new("a test").finish(), bounds, clock)
 }
 
 #[test]
@@ -24,4 +28,37 @@ fn one_key_has_one_quota() {
     assert_eq!(quotas.in_use().len(), 1);
     drop((one, same));
     assert!(quotas.in_use().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_comes_back_meets_what_it_has_spent_and_one_that_has_spent_nothing_is_forgotten() {
+    let quotas = Quotas::within(bounds(3), Clock::system());
+    let key = quotas.of(&"a".into());
+    key.take_turn(&Urgency::default(), Duration::ZERO).await.ok().unwrap().end();
+    drop((key, quotas.of(&"never used".into())));
+    drop(quotas.of(&"b".into()));
+    assert_eq!(quotas.of(&"a".into()).budget().remaining, 2);
+    tokio::time::advance(WINDOW + Duration::from_secs(1)).await;
+    let _held = quotas.of(&"c".into());
+    assert_eq!(quotas.lock().len(), 1, "the others are held by nobody and have nothing spent");
+}
+
+/// Each call was counted by Aurora at the latest when it was answered, or soon after the process ended that made it.
+#[tokio::test(start_paused = true)]
+async fn what_was_made_before_a_restart_counts_for_as_long_as_it_may_at_aurora() {
+    let second = Duration::from_secs(1);
+    for (ago, counts_for) in [(0, 65), (5, 65), (10, 60), (40, 30), (69, 1)] {
+        let quotas = Quotas::within(bounds(3), Clock::system());
+        let print = quotas.of(&"a".into()).print();
+        quotas.adopt(print, Made { calls: 2, ago: ago * second }, 5 * second);
+        let left = || quotas.of(&"a".into()).budget().remaining;
+        assert_eq!(left(), 1, "{ago}");
+        tokio::time::advance(counts_for * second).await;
+        assert_eq!(left(), 1, "{ago}");
+        tokio::time::advance(second).await;
+        assert_eq!(left(), 3, "{ago}");
+    }
+    let quotas = Quotas::within(bounds(3), Clock::system());
+    quotas.adopt(Fingerprint([0; 32]), Made { calls: 2, ago: 71 * second }, 5 * second);
+    assert!(quotas.lock().is_empty(), "what is over is not even remembered");
 }

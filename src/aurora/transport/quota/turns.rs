@@ -172,6 +172,11 @@ impl Turns {
         }
     }
 
+    /// So many calls were made before this was, and count for so much longer.
+    pub(super) fn adopt(&self, calls: usize, leave_in: Duration) {
+        self.change(|window, now| window.adopt(calls, now + leave_in));
+    }
+
     /// How many wait.
     pub(super) fn waiting(&self) -> usize {
         self.lock().queue.len()

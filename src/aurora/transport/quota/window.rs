@@ -22,8 +22,9 @@ pub(super) const WINDOW: Duration = Duration::from_millis(60_100);
 /// Calls leave the window at whole ticks, so that it stays small however high the limit is.
 const TICK: Duration = Duration::from_millis(50);
 
-/// A call whose waiting broke off may still be on its way to Aurora, and be counted there so much later.
-const STILL_ON_ITS_WAY: Duration = Duration::from_secs(2);
+/// A call whose waiting broke off may still be on its way to Aurora, and be counted there so much later: as long as the
+/// system goes on trying to deliver what was written to a connection.
+pub(super) const STILL_ON_ITS_WAY: Duration = Duration::from_secs(5);
 
 /// Calls of one key that stand in the window.
 #[derive(Debug, Clone)]
@@ -102,7 +103,12 @@ impl Window {
     /// It ended: it counts for a window more.
     pub(super) fn end(&mut self, now: Instant) {
         self.under_way = self.under_way.saturating_sub(1);
-        self.leave(now + WINDOW);
+        self.leave(now + WINDOW, 1);
+    }
+
+    /// So many calls were made before this window was, and count until then.
+    pub(super) fn adopt(&mut self, calls: usize, leave_at: Instant) {
+        self.leave(leave_at, calls);
     }
 
     /// Nobody waits for it any more, but it was sent.
@@ -115,14 +121,14 @@ impl Window {
         self.under_way = self.under_way.saturating_sub(1);
     }
 
-    fn leave(&mut self, at: Instant) {
-        self.ended += 1;
+    fn leave(&mut self, at: Instant, calls: usize) {
+        self.ended += calls;
         let ticks = at.saturating_duration_since(self.origin).as_nanos().div_ceil(TICK.as_nanos());
         let at = self.origin + TICK * u32::try_from(ticks).unwrap_or(u32::MAX);
         let place = self.leaving.partition_point(|(leaves, _)| *leaves < at);
         match self.leaving.get_mut(place).filter(|(leaves, _)| *leaves == at) {
-            Some((_, calls)) => *calls += 1,
-            None => self.leaving.insert(place, (at, 1)),
+            Some((_, already)) => *already += calls,
+            None => self.leaving.insert(place, (at, calls)),
         }
     }
 

@@ -162,7 +162,7 @@ async fn who_joins_a_read_that_waits_takes_it_along_past_the_others() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lanes_crowd_takes_nobody_elses_place() {
-    let quota = Arc::new(Quota::new(Bounds { queued: 2, at_once: 1, ..bounds(10_000) }, Clock::system()));
+    let quota = Arc::new(unnamed(Bounds { queued: 2, at_once: 1, ..bounds(10_000) }, Clock::system()));
     let held = quota.take_turn(&write(), PATIENCE).await.ok().unwrap();
     let wait = |lane: Lane| {
         let quota = Arc::clone(&quota);
@@ -215,7 +215,7 @@ async fn no_minute_ever_holds_more_than_the_limit_whoever_calls() {
 #[tokio::test]
 async fn moving_the_clock_brings_the_turn_of_who_waits() {
     let clock = Clock::manual(jiff::Timestamp::UNIX_EPOCH);
-    let quota = Arc::new(Quota::new(bounds(1), clock.clone()));
+    let quota = Arc::new(unnamed(bounds(1), clock.clone()));
     spend(&quota, 1).await;
     clock.advance(Duration::from_secs(55));
     let waiting = tokio::spawn({
