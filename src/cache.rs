@@ -276,11 +276,12 @@ where
                 self.entries.insert(key.clone(), Kept::of(entry.clone(), number));
                 Landing::Current(entry)
             }
-            // What Aurora refused before the news, it may give now: those who joined since must not hear of it.
-            Err(error) if !error.is_outage() && !(current && self.stands(key, None, number)) => {
-                Landing::Overtaken
-            }
             Err(error) => {
+                let current = current && self.stands(key, None, number);
+                if !current && !error.is_outage() {
+                    // What Aurora refused before the news, it may give now: those who joined since must not hear of it.
+                    return Landing::Overtaken;
+                }
                 if error.is_absence() {
                     self.entries.insert(key.clone(), Kept::absent(error.clone(), now, number));
                 } else if let Some(kept) = self.entries.get(key).filter(|_| current) {
