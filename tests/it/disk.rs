@@ -86,7 +86,7 @@ async fn while_another_program_holds_the_store_nothing_is_acknowledged_and_then_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_disk_that_hangs_holds_no_create_up_and_loses_none() {
+async fn a_disk_that_hangs_holds_nobody_up_and_loses_nothing_that_was_answered() {
     const CREATE: &str =
         "mutation($key: String!) { createProject(input: { idempotencyKey: $key, externalProviderId: $key,
         location: { propertyAddress: \"1 Main St\" } }) { replayed project { projectId } } }";
@@ -110,12 +110,15 @@ async fn a_disk_that_hangs_holds_no_create_up_and_loses_none() {
     let again = create("k").await;
     assert_eq!((&again["data"]["createProject"]["project"], sent()), (&made["project"], 1));
     // What cannot be written down first is not sent.
-    let refused = create("other").await;
+    let (refused, late) = tokio::join!(create("other"), disk.deliver("late"));
     assert!(refused["errors"].is_array() && sent() == 1, "{refused}");
+    assert_eq!(late, 503, "Aurora is told before it gives up");
 
     disk.set(Fault::None);
+    assert_eq!(disk.deliver("late").await, 200);
     // It waits behind what the create left to be written.
-    disk.deliver_some(1).await;
+    let after = disk.deliver_some(1).await;
+    disk.announces_exactly(&[vec!["late".to_owned()], after].concat()).await;
     disk.restart();
     let create = |key: &'static str| disk.ask(CREATE, json!({ "key": key }));
     let kept = create("k").await;
