@@ -68,6 +68,16 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn what_is_spent_before_the_next_turn_adds_up() {
+        let (mut pace, begun) = (Pace::new(60.0), Instant::now());
+        pace.turn(|| left(90)).await;
+        pace.spent(2);
+        pace.spent(1);
+        pace.turn(|| left(90)).await;
+        assert_eq!(begun.elapsed(), Duration::from_secs(3));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn it_waits_while_less_than_half_is_left_and_what_was_not_asked_is_free() {
         let (mut pace, begun) = (Pace::new(9.0), Instant::now());
         for _ in 0..100 {

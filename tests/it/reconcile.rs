@@ -182,6 +182,29 @@ async fn a_round_compares_with_what_is_at_aurora_and_not_with_what_somebody_has_
 }
 
 #[tokio::test]
+async fn what_a_round_finds_is_read_again_within_its_share() {
+    const DESIGNS: usize = 40;
+    // Nobody tells of any of them: Aurora holds no webhook.
+    let world = World::with(unlimited, &LOOKING).await;
+    for number in 0..DESIGNS {
+        world.aurora.plant(TENANT, &format!("p{number}"), &format!("d{number}")).unwrap();
+    }
+    world.aurora.clear_calls();
+    world.advance(FIRST_ROUND);
+    world.eventually("it begins", || async { !world.aurora.calls().is_empty() }).await;
+    let begun = std::time::Instant::now();
+    world.eventually("all of them", || async { completions(&world).await.len() == DESIGNS }).await;
+    let allowed = begun.elapsed().as_secs_f64() * 10_000.0 / 60.0 / 5.0;
+    let calls = world.aurora.calls().len();
+    assert!(
+        calls >= 3 * DESIGNS,
+        "{calls} calls: the designs of each project, its summary, and that once more"
+    );
+    // The first call comes at once, and the other tenant has a share of its own.
+    assert!(calls as f64 <= allowed + 4.0, "{calls} calls where the share is {allowed}");
+}
+
+#[tokio::test]
 async fn a_share_of_nought_asks_nothing() {
     let world = World::with(unlimited, &[("HELIOGRAPH_RECONCILE__SHARE", "0%")]).await;
     let (_, design) = world.design().await;
