@@ -208,13 +208,16 @@ where
         });
     }
 
-    /// Puts in a value that came by another way, such as the answer to a create. It overtakes a fetch under way.
-    pub fn put(&self, key: K, value: V) -> Entry<V> {
+    /// Puts in a value that came by another way, such as the answer to a create, and was asked for when the news had that
+    /// number. It overtakes a fetch under way; where news have come of what it hangs on, memory stays as it is.
+    pub fn put(&self, key: K, value: V, number: u64) -> Entry<V> {
         let shelf = &self.0;
         let entry = Entry { value: Arc::new(value), at: shelf.clock.now() };
         let mut flights = shelf.flights.lock();
-        flights.cancel(&key);
-        shelf.entries.insert(key, Kept::of(entry.clone(), shelf.news.number()));
+        if shelf.stands(&key, Some(&entry.value), number) {
+            flights.cancel(&key);
+            shelf.entries.insert(key, Kept::of(entry.clone(), number));
+        }
         entry
     }
 
@@ -274,7 +277,12 @@ where
                 Landing::Current(entry)
             }
             Err(error) => {
-                if current && error.is_absence() {
+                let current = current && self.stands(key, None, number);
+                if !current && !error.is_outage() {
+                    // What Aurora refused before the news, it may give now: those who joined since must not hear of it.
+                    return Landing::Overtaken;
+                }
+                if error.is_absence() {
                     self.entries.insert(key.clone(), Kept::absent(error.clone(), now, number));
                 } else if let Some(kept) = self.entries.get(key).filter(|_| current) {
                     self.entries.insert(key.clone(), kept.resting(now));

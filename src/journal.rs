@@ -67,15 +67,30 @@ pub struct Waiting {
     pub seq: Seq,
     /// What came.
     pub delivery: Delivery,
-    /// The place of the event that it tells again, because an operator wanted it told again.
-    pub replay_of: Option<Seq>,
+    /// What it tells again, because an operator wanted it told again.
+    pub replay: Option<Replay>,
+}
+
+/// Which event is told again, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replay {
+    /// The place of the event.
+    pub of: Seq,
+    /// When the operator asked for it.
+    pub asked_at: Timestamp,
 }
 
 impl Waiting {
     /// What the tenant has done to the application, if this is the news of that. Told again, it is none.
     #[must_use]
     pub fn switch(&self) -> Option<Switch> {
-        self.delivery.switch().filter(|_| self.replay_of.is_none())
+        self.delivery.switch().filter(|_| self.replay.is_none())
+    }
+
+    /// Since when it waits.
+    #[must_use]
+    pub fn since(&self) -> Timestamp {
+        self.replay.map_or(self.delivery.received_at, |it| it.asked_at)
     }
 }
 
@@ -176,7 +191,8 @@ pub trait Journal: Send + Sync + 'static {
     async fn waiting_apart(&self, tenant: &TenantId, after: Seq, limit: usize)
     -> Result<Vec<Waiting>, Error>;
 
-    /// How many deliveries of those that were to be announced cannot be read, and are passed over.
+    /// How many deliveries and events cannot be read, and are passed over. One that was to be announced is out of the way
+    /// of all others for good.
     fn unreadable(&self) -> usize;
 
     /// Settles a delivery: it becomes an event, or turns out to be a repeat. Doing it again changes nothing.
@@ -214,7 +230,7 @@ pub trait Journal: Send + Sync + 'static {
     /// When the journal cannot be read.
     async fn look(&self) -> Result<(), Error>;
 
-    /// The deliveries whose tenant nobody knows.
+    /// The deliveries whose tenant nobody knows, but for those that cannot be read.
     ///
     /// # Errors
     /// When the journal cannot be read.

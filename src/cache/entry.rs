@@ -37,10 +37,13 @@ pub trait Hangs<V> {
     fn hangs_on(&self, value: Option<&V>) -> [Option<Self::On>; 2];
 }
 
-/// An error that may say that there is no such thing.
+/// An error that may say something of the thing that was to be fetched.
 pub trait Absence {
-    /// Whether it does.
+    /// Whether it says that there is no such thing.
     fn is_absence(&self) -> bool;
+
+    /// Whether it says nothing of the thing, but only that it could not be asked for.
+    fn is_outage(&self) -> bool;
 }
 
 /// How old a value may be. Each age counts from when Aurora gave it.

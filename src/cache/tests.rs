@@ -22,18 +22,22 @@ impl Weigh for &'static str {
     }
 }
 
-/// Odd numbers hang on "odd", whatever their key.
+/// Everything hangs on "all", and odd numbers on "odd", whatever their key.
 impl Hangs<u32> for &'static str {
     type On = &'static str;
 
     fn hangs_on(&self, value: Option<&u32>) -> [Option<&'static str>; 2] {
-        [value.filter(|it| *it % 2 == 1).map(|_| "odd"), None]
+        [Some("all"), value.filter(|it| *it % 2 == 1).map(|_| "odd")]
     }
 }
 
 impl Absence for &'static str {
     fn is_absence(&self) -> bool {
         *self == "none"
+    }
+
+    fn is_outage(&self) -> bool {
+        *self == "out"
     }
 }
 
@@ -94,6 +98,11 @@ impl Bench {
             }
         };
         self.ask(fetch).await.map(|(entry, source)| (*entry.value, source))
+    }
+
+    /// Puts in what was asked for just now.
+    fn put(&self, value: u32) {
+        self.cache.put("k", value, self.news.number());
     }
 
     async fn calls_reach(&self, wanted: u32) {
@@ -157,9 +166,53 @@ async fn news_of_what_a_value_hangs_on_overtake_its_fetch_and_outdate_it() {
 
     bench.news.tell("odd", bench.clock.now());
     assert_eq!(bench.read().await.unwrap(), (2, Source::Memory), "an even number has nothing to do with it");
-    bench.cache.put("k", 3);
+    bench.put(3);
     bench.news.tell("odd", bench.clock.now());
     assert!(bench.cache.at_once(&"k").is_none() && bench.cache.stale(&"k").is_none());
+}
+
+#[tokio::test]
+async fn a_refusal_from_before_the_news_is_heard_by_nobody_and_an_outage_is() {
+    for (error, news, heard) in
+        [("none", "all", false), ("no", "all", false), ("out", "all", true), ("no", "odd", true)]
+    {
+        let bench = Bench::new();
+        let first = |_| {
+            let (calls, gate) = (Arc::clone(&bench.calls), Arc::clone(&bench.gate));
+            async move {
+                let number = calls.fetch_add(1, Ordering::SeqCst) + 1;
+                gate.acquire().await.expect("the gate stays").forget();
+                if number == 1 { Err(error) } else { Ok(number) }
+            }
+        };
+        let mut before = std::pin::pin!(bench.ask(first));
+        assert!(futures_util::poll!(before.as_mut()).is_pending());
+        bench.calls_reach(1).await;
+        bench.news.tell(news, bench.clock.now());
+        let mut joined = std::pin::pin!(bench.ask(first));
+        assert!(futures_util::poll!(joined.as_mut()).is_pending());
+        bench.gate.add_permits(2);
+        for asked in [before.await, joined.await] {
+            match asked {
+                Ok((entry, _)) => assert!(!heard && *entry.value == 2, "{error}, {news}"),
+                Err(Failed::Fetch(told)) => assert!(heard && told == error, "{error}, {news}"),
+                Err(other) => panic!("{error}, {news}: {other:?}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_came_by_another_way_takes_no_place_of_what_is_newer() {
+    let bench = Bench::new();
+    let asked = bench.news.number();
+    bench.put(1);
+    bench.news.tell("odd", bench.clock.now());
+    assert_eq!(*bench.cache.put("k", 3, asked).value, 3, "who asked for it gets it");
+    assert!(bench.cache.at_once(&"k").is_none());
+    bench.put(5);
+    bench.cache.put("k", 3, asked);
+    assert_eq!(*bench.cache.fresh(&"k").unwrap().value, 5);
 }
 
 #[tokio::test]
@@ -196,7 +249,7 @@ async fn what_ages_is_served_at_once_while_one_refresh_is_under_way() {
 #[tokio::test]
 async fn a_refresh_that_fails_rests_and_leaves_what_there_is() {
     let bench = Bench::new();
-    bench.cache.put("k", 8);
+    bench.put(8);
     bench.clock.advance(Duration::from_secs(60));
     let tries = Arc::new(AtomicU32::new(0));
     let failing = |errand| {
@@ -229,7 +282,7 @@ async fn that_there_is_no_such_thing_is_believed_for_a_moment_unless_news_come()
             Err("none")
         }
     };
-    bench.cache.put("k", 8);
+    bench.put(8);
     bench.clock.advance(Duration::from_secs(120));
     for (passed, wanted) in [(0, 1), (4, 1), (1, 2)] {
         bench.clock.advance(Duration::from_secs(passed));
@@ -270,7 +323,7 @@ fn everything_that_is_kept_is_weighed_also_keys_and_absences() {
     let keys: Vec<&'static str> =
         (0..1000).map(|it| &*Box::leak(format!("{it:0>100}").into_boxed_str())).collect();
     for key in &keys {
-        bench.cache.put(key, 2);
+        bench.cache.put(key, 2, bench.news.number());
     }
     let entries = &bench.cache.0.entries;
     entries.run_pending_tasks();

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 pub use crate::store::CreateKey;
 
-use super::{Catalog, Error, Usage};
+use super::{Catalog, Error, NOTE_PATIENCE, Usage};
 use crate::{
     aurora,
     domain::{Fetched, Fingerprint, NewProject, Project, ProjectId, ProjectKey, TenantId, Trace},
@@ -183,8 +183,9 @@ impl Catalog {
             Err(_) if lost => Note::Unknown,
             Err(_) => Note::Abandoned,
         };
-        let owed = self.note(&request.tenant, request.key, &note).await.is_err();
-        let owed = owed.then_some((request.key, note));
+        let written = self.note(&request.tenant, request.key, &note);
+        let kept = matches!(tokio::time::timeout(NOTE_PATIENCE, written).await, Ok(Ok(())));
+        let owed = (!kept).then_some((request.key, note));
         if !lost {
             return (result, owed);
         }
@@ -221,7 +222,8 @@ impl Catalog {
         }
     }
 
-    /// What is never noted stays "begun", which later callers meet as unsettled: never a second project.
+    /// What is never noted stays "begun", which later callers meet as unsettled: never a second project. One try at a time,
+    /// however long a disk that hangs takes for it.
     async fn note_until_kept(&self, tenant: &TenantId, key: Fingerprint, note: &Note) {
         for _ in 0..NOTE_TRIES {
             tokio::time::sleep(NOTE_PAUSE).await;
@@ -248,18 +250,18 @@ impl Catalog {
     }
 
     async fn create(&self, tenant: &TenantId, new: &NewProject, usage: &Usage) -> Outcome {
+        // Somebody may change it, and news of that come, before Aurora's answer does.
+        let asked = self.0.news.number();
         let project = self.0.aurora.create_project(tenant, new, usage.meter()).await?;
+        let external_id = project.external_provider_id.clone().or(new.external_provider_id.clone());
         let key = ProjectKey { tenant: tenant.clone(), project: project.id.clone() };
-        if let Some(external_id) = project.external_provider_id.clone().or(new.external_provider_id.clone()) {
-            let pair = vec![(external_id, project.id.clone())];
-            if let Err(error) = self.0.store.remember_external_ids(tenant, pair, Origin::Created).await {
-                tracing::warn!(error = %error, "the CRM's id of a new project could not be remembered");
-            }
-        }
-        let known = self.0.store.remember_projects(tenant, vec![project.id.clone()]);
-        super::note("the tenant of a new project", known).await;
         self.forget_lists(tenant);
-        let entry = self.0.projects.put(key, project);
+        let entry = self.0.projects.put(key, project, asked);
+        if let Some(external_id) = external_id {
+            let pair = vec![(external_id, entry.value.id.clone())];
+            let known = self.0.store.remember_external_ids(tenant, pair, Origin::Created);
+            super::note("the CRM's id of a new project", known).await;
+        }
         Ok(Created { project: super::fetched(entry), replayed: false })
     }
 }

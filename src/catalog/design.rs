@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Catalog, Error, Usage, note};
 use crate::{
+    aurora::{self, Aurora, Meter},
     domain::{Design, DesignId, DesignKey, Fetched, ProjectId, ProjectKey, TenantId},
     store::Store,
 };
@@ -46,13 +47,19 @@ impl Catalog {
         let fetch = |meter| {
             let (aurora, store, key) = (aurora.clone(), store.clone(), key.clone());
             async move {
-                let designs = aurora.designs(&key, &meter).await?;
-                let seen = designs.iter().map(|it| (&it.id, it.project.as_ref()));
-                note_projects(&store, &key.tenant, seen).await;
+                let designs = list(&aurora, &store, &key, &meter).await?;
                 Ok(designs.into_iter().map(Arc::new).collect())
             }
         };
         self.0.read(&self.0.designs_of, key, usage, fetch).await
+    }
+
+    /// The designs of a project as Aurora has them now, past memory, which stays as it is.
+    ///
+    /// # Errors
+    /// When Aurora cannot be asked.
+    pub async fn designs_of_now(&self, key: &ProjectKey, usage: &Usage) -> Result<Vec<Design>, Error> {
+        Ok(list(&self.0.aurora, &self.0.store, key, usage.meter()).await?)
     }
 
     /// The project of a design: as Aurora once said, since a design never moves; else Aurora is asked.
@@ -65,6 +72,18 @@ impl Catalog {
         }
         Ok(self.design(key, usage).await?.value.project.clone())
     }
+}
+
+async fn list(
+    aurora: &Aurora,
+    store: &Store,
+    key: &ProjectKey,
+    meter: &Meter,
+) -> Result<Vec<Design>, aurora::Error> {
+    let designs = aurora.designs(key, meter).await?;
+    let seen = designs.iter().map(|it| (&it.id, it.project.as_ref()));
+    note_projects(store, &key.tenant, seen).await;
+    Ok(designs)
 }
 
 /// Remembers which projects designs belong to, for events that come while Aurora is out. A failure costs such an

@@ -51,8 +51,9 @@ impl Hangs<Design> for DesignKey {
 impl Hangs<Project> for ProjectKey {
     type On = Scope;
 
+    /// On its own project too, so that the answer to a create, which is under way without a flight, is told from newer news.
     fn hangs_on(&self, _: Option<&Project>) -> [Option<Scope>; 2] {
-        [Some(Scope::Tenant(self.tenant.clone())), None]
+        [Some(Scope::Tenant(self.tenant.clone())), Some(Scope::Project(self.clone()))]
     }
 }
 
@@ -75,6 +76,10 @@ impl Hangs<KeptPage> for (TenantId, u32) {
 impl Absence for aurora::Error {
     fn is_absence(&self) -> bool {
         matches!(self, Self::NotFound)
+    }
+
+    fn is_outage(&self) -> bool {
+        self.is_outage()
     }
 }
 

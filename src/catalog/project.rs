@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, sync::Arc};
 
 use super::{Catalog, Error, Usage, note};
 use crate::{
-    aurora::Page,
+    aurora::{self, Aurora, Listed, Meter, Page},
     cache::Weigh,
     domain::{Fetched, Project, ProjectId, ProjectKey, TenantId},
     store::{Origin, Store},
@@ -105,7 +105,7 @@ impl Catalog {
             Ok(found) => {
                 Ok(Some(found).filter(|it| it.value.external_provider_id.as_deref() == Some(external_id)))
             }
-            Err(Error::Aurora(crate::aurora::Error::NotFound)) => Ok(None),
+            Err(Error::Aurora(aurora::Error::NotFound)) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -164,21 +164,52 @@ impl Catalog {
         position.index.checked_add(1).ok_or(Error::Position)
     }
 
+    /// The projects of a page as Aurora has them now, past memory, which stays as it is; and whether another may follow.
+    /// The first is 0.
+    ///
+    /// # Errors
+    /// When Aurora cannot be asked.
+    pub async fn page_now(
+        &self,
+        tenant: &TenantId,
+        page: u32,
+        usage: &Usage,
+    ) -> Result<(Vec<Project>, bool), Error> {
+        let listed = list(&self.0.aurora, &self.0.store, tenant, wanted(page)?, usage.meter()).await?;
+        Ok((listed.projects, listed.full))
+    }
+
     async fn page(&self, tenant: &TenantId, page: u32, usage: &Usage) -> Result<Fetched<KeptPage>, Error> {
-        let number = page.checked_add(1).ok_or(Error::Position)?;
-        let wanted = Page { number, size: PAGE_SIZE.get() };
+        let wanted = wanted(page)?;
         let (aurora, store) = (&self.0.aurora, &self.0.store);
         let fetch = |meter| {
             let (aurora, store, tenant) = (aurora.clone(), store.clone(), tenant.clone());
             async move {
-                let listed = aurora.projects(&tenant, wanted, &meter).await?;
-                note_external_ids(&store, &tenant, &listed.projects).await;
+                let listed = list(&aurora, &store, &tenant, wanted, &meter).await?;
                 let projects = listed.projects.into_iter().map(Arc::new).collect();
                 Ok(KeptPage { projects, full: listed.full })
             }
         };
         self.0.read(&self.0.pages, &(tenant.clone(), page), usage, fetch).await
     }
+}
+
+/// A page as Aurora is asked for it.
+fn wanted(page: u32) -> Result<Page, Error> {
+    let number = page.checked_add(1).ok_or(Error::Position)?;
+    Ok(Page { number, size: PAGE_SIZE.get() })
+}
+
+async fn list(
+    aurora: &Aurora,
+    store: &Store,
+    tenant: &TenantId,
+    wanted: Page,
+    meter: &Meter,
+) -> Result<Listed, aurora::Error> {
+    let listed = aurora.projects(tenant, wanted, meter).await?;
+    note_external_ids(store, tenant, &listed.projects).await;
+    Ok(listed)
 }
 
 /// Remembers whose the projects are, and which carries which of the CRM's ids. A failure costs a later search, or a

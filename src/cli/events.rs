@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::{
     app,
     cli::{Events, ExportEvents, ReplayEvents},
+    clock::Clock,
     config::Config,
     domain::{Event, Seq, TenantId, event::Source},
     journal::{Again, Archive, Cursors, archive::MOST_AT_ONCE},
@@ -108,7 +109,7 @@ fn replay(args: &ReplayEvents) -> anyhow::Result<()> {
     let again = if args.dry_run {
         archive.would_tell_again(&tenant, from, limit)?
     } else {
-        archive.tell_again(&tenant, from, limit)?
+        archive.tell_again(&tenant, from, limit, Clock::system().now())?
     };
     tell(&again, &tenant, args.dry_run);
     Ok(())
@@ -126,6 +127,12 @@ fn tell(again: &Again, tenant: &TenantId, dry_run: bool) {
     }
     if again.waiting > 0 {
         println!("  {} more wait already", again.waiting);
+    }
+    if again.unreadable > 0 {
+        println!(
+            "  {} cannot be read and are left out: the store is damaged (docs/disk-trouble.md)",
+            again.unreadable
+        );
     }
     if !dry_run && again.total() > 0 {
         println!("a running gateway announces them at once, any other when it starts");

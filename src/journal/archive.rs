@@ -67,6 +67,8 @@ pub struct Again {
     pub received: Option<(Timestamp, Timestamp)>,
     /// How many were left out, because they wait to be told again already.
     pub waiting: usize,
+    /// How many are left out, because a disk has changed them.
+    pub unreadable: usize,
 }
 
 impl Again {
@@ -130,11 +132,17 @@ impl Archive {
     ///
     /// # Errors
     /// As for [`would_tell_again`](Self::would_tell_again); nothing is told again then.
-    pub fn tell_again(&mut self, tenant: &TenantId, after: Seq, limit: usize) -> Result<Again, ArchiveError> {
+    pub fn tell_again(
+        &mut self,
+        tenant: &TenantId,
+        after: Seq,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Again, ArchiveError> {
         let told = self.0.write(|connection| {
             let found = again::candidates(connection, tenant, after, limit)?;
             if let Some(found) = found.as_ref().filter(|it| it.again.total() <= limit) {
-                again::add(connection, &found.events)?;
+                again::add(connection, &found.events, now)?;
             }
             Ok(found.map(|it| it.again))
         })?;

@@ -7,6 +7,7 @@ pub(super) mod again;
 mod announce;
 mod append;
 mod compare;
+mod damaged;
 mod forget;
 mod read;
 mod row;
@@ -50,7 +51,7 @@ pub struct SqliteJournal {
 struct Live {
     ring: Mutex<Ring>,
     heads: watch::Sender<Heads>,
-    /// Deliveries that were told to be unreadable, so that each is told once.
+    /// Deliveries, of events too, that were told to be unreadable, so that each is told once.
     unreadable: Mutex<BTreeSet<Seq>>,
     /// Repeats since the start. They change nothing in the file, and are worth no write of their own.
     repeats: Mutex<tally::Repeats>,
@@ -58,6 +59,9 @@ struct Live {
 
 /// Tenants and events whose repeats are counted apart. The names of events are whatever Aurora sends.
 const REPEATS_COUNTED: usize = 10_000;
+
+/// Rows that cannot be read and are counted and told one by one. A file with more of them has to be salvaged anyway.
+const UNREADABLE_COUNTED: usize = 10_000;
 
 impl Live {
     fn ring(&self) -> MutexGuard<'_, Ring> {
@@ -68,15 +72,10 @@ impl Live {
         self.unreadable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What could be read. The rest stays where it is, for whoever can mend it.
-    fn readable(&self, found: read::Found) -> Vec<Waiting> {
-        self.tell_unreadable(found.unreadable);
-        found.waiting
-    }
-
-    fn tell_unreadable(&self, deliveries: Vec<(Seq, rusqlite::Error)>) {
+    fn tell_unreadable<'a>(&self, deliveries: impl IntoIterator<Item = &'a (Seq, rusqlite::Error)>) {
         for (seq, error) in deliveries {
-            if self.unreadable().insert(seq) {
+            let mut unreadable = self.unreadable();
+            if unreadable.len() < UNREADABLE_COUNTED && unreadable.insert(*seq) {
                 tracing::error!(
                     seq = seq.0, %error,
                     "a delivery cannot be read and is passed over (docs/disk-trouble.md)"
@@ -118,13 +117,31 @@ impl SqliteJournal {
     /// When the file cannot be read.
     pub async fn open(db: Db, clock: Clock) -> Result<Self, Error> {
         let heads = db.read(read::heads).await?;
+        let damaged = db.read(|connection| damaged::taken_out(connection, UNREADABLE_COUNTED)).await?;
+        if !damaged.is_empty() {
+            tracing::warn!(damaged = damaged.len(), "deliveries cannot be read (docs/disk-trouble.md)");
+        }
         let live = Live {
             ring: Mutex::new(Ring::new(heads.events)),
             heads: watch::Sender::new(heads),
-            unreadable: Mutex::default(),
+            unreadable: Mutex::new(damaged.into_iter().collect()),
             repeats: Mutex::default(),
         };
         Ok(Self { db, clock, live: Arc::new(live) })
+    }
+
+    /// What could be read. The rest is told, and taken out of the way of what is behind it.
+    async fn readable(&self, found: read::Found) -> Vec<Waiting> {
+        if !found.unreadable.is_empty() {
+            self.live.tell_unreadable(&found.unreadable);
+            let suspects: Vec<_> = found.unreadable.iter().map(|(seq, _)| *seq).collect();
+            let now = self.clock.now();
+            let taken = self.db.write(move |connection| damaged::take_out(connection, &suspects, now)).await;
+            if let Err(error) = taken {
+                tracing::warn!(%error, "deliveries that cannot be read stay in the way until they are met again");
+            }
+        }
+        found.waiting
     }
 }
 
@@ -151,7 +168,7 @@ impl Journal for SqliteJournal {
     async fn claim(&self) -> Result<usize, Error> {
         let mut claimed = 0;
         loop {
-            let found = self.live.readable(self.db.read(whose::claimable).await?);
+            let found = self.readable(self.db.read(whose::claimable).await?).await;
             let more = found.len() == whose::BATCH;
             for Waiting { seq, .. } in found {
                 let (now, live) = (self.clock.now(), Arc::clone(&self.live));
@@ -222,13 +239,13 @@ impl Journal for SqliteJournal {
 
     async fn waiting(&self, after: Seq, limit: usize) -> Result<Vec<Waiting>, Error> {
         let found = self.db.read(move |connection| read::waiting(connection, after, limit)).await?;
-        Ok(self.live.readable(found))
+        Ok(self.readable(found).await)
     }
 
     async fn waiting_of(&self, tenant: &TenantId, after: Seq, limit: usize) -> Result<Vec<Waiting>, Error> {
         let tenant = tenant.clone();
         let work = move |connection: &_| read::waiting_of(connection, &tenant, after, limit);
-        Ok(self.live.readable(self.db.read(work).await?))
+        Ok(self.readable(self.db.read(work).await?).await)
     }
 
     async fn waiting_apart(
@@ -239,7 +256,7 @@ impl Journal for SqliteJournal {
     ) -> Result<Vec<Waiting>, Error> {
         let tenant = tenant.clone();
         let work = move |connection: &_| read::waiting_apart(connection, &tenant, after, limit);
-        Ok(self.live.readable(self.db.read(work).await?))
+        Ok(self.readable(self.db.read(work).await?).await)
     }
 
     fn unreadable(&self) -> usize {
@@ -248,8 +265,18 @@ impl Journal for SqliteJournal {
 
     async fn announce(&self, seq: Seq, outcome: Outcome) -> Result<Announced, Error> {
         let (now, live) = (self.clock.now(), Arc::clone(&self.live));
-        let work = move |connection: &_| announce::announce(connection, seq, outcome, now);
-        Ok(self.db.write_then(work, move |announced| live.announced(announced)).await?)
+        let work = move |connection: &_| match announce::announce(connection, seq, outcome, now) {
+            // It was sound when it was read, and is not now: it would hold its lane up for ever.
+            Err(error) if damaged::take_out_one(connection, seq, now)? => {
+                Ok((Announced::Already, Some((seq, error))))
+            }
+            announced => announced.map(|announced| (announced, None)),
+        };
+        let then = move |(announced, damaged): &(Announced, Option<_>)| {
+            live.announced(announced);
+            live.tell_unreadable(damaged);
+        };
+        Ok(self.db.write_then(work, then).await?.0)
     }
 
     async fn events(
@@ -266,7 +293,7 @@ impl Journal for SqliteJournal {
         let (tenant, filter) = (tenant.clone(), filter.clone());
         let found = self.db.read(move |connection| read::events(connection, &tenant, &filter, after, limit));
         let read = found.await?.map_err(|oldest| Error::Expired { oldest })?;
-        self.live.tell_unreadable(read.unreadable);
+        self.live.tell_unreadable(&read.unreadable);
         Ok(read.slice)
     }
 
@@ -278,7 +305,7 @@ impl Journal for SqliteJournal {
         let of = of.clone();
         let work = move |connection: &_| stretch::stretch(connection, &of, after, limit);
         let (stretch, unreadable) = self.db.read(work).await?;
-        self.live.tell_unreadable(unreadable);
+        self.live.tell_unreadable(&unreadable);
         Ok(stretch)
     }
 
@@ -301,7 +328,8 @@ impl Journal for SqliteJournal {
     }
 
     async fn aside(&self, limit: usize) -> Result<Aside, Error> {
-        Ok(self.db.read(move |connection| read::aside(connection, limit)).await?)
+        let (total, found) = self.db.read(move |connection| read::aside(connection, limit)).await?;
+        Ok(Aside { total, newest: self.readable(found).await })
     }
 
     async fn prune(&self, now: Timestamp, retention: Duration) -> Result<Pruned, Error> {
@@ -310,7 +338,10 @@ impl Journal for SqliteJournal {
         loop {
             let live = Arc::clone(&self.live);
             let work = move |connection: &_| forget::prune(connection, before, now);
-            let then = move |batch: &forget::Batch| live.ring().forget(batch.through);
+            let then = move |batch: &forget::Batch| {
+                live.ring().forget(batch.through);
+                live.unreadable().retain(|seq| !batch.gone.contains(seq));
+            };
             let batch = self.db.write_then(work, then).await?;
             total.events += batch.pruned.events;
             total.deliveries += batch.pruned.deliveries;

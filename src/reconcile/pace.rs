@@ -34,9 +34,9 @@ impl Pace {
         }
     }
 
-    /// So many calls were made. What came from memory was free.
+    /// So many calls were made, or will be.
     pub(super) fn spent(&mut self, calls: u32) {
-        self.next = Instant::now() + self.spacing.saturating_mul(calls);
+        self.next = self.next.max(Instant::now()) + self.spacing.saturating_mul(calls);
     }
 
     /// Aurora is in trouble.
@@ -68,7 +68,17 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_waits_while_less_than_half_is_left_and_what_is_in_memory_is_free() {
+    async fn what_is_spent_before_the_next_turn_adds_up() {
+        let (mut pace, begun) = (Pace::new(60.0), Instant::now());
+        pace.turn(|| left(90)).await;
+        pace.spent(2);
+        pace.spent(1);
+        pace.turn(|| left(90)).await;
+        assert_eq!(begun.elapsed(), Duration::from_secs(3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_waits_while_less_than_half_is_left_and_what_was_not_asked_is_free() {
         let (mut pace, begun) = (Pace::new(9.0), Instant::now());
         for _ in 0..100 {
             pace.turn(|| left(45)).await;

@@ -6,18 +6,15 @@ use jiff::Timestamp;
 
 use super::Pace;
 use crate::{
-    catalog::{Catalog, Error, Lane, Position, Upstream, Usage},
+    catalog::{Catalog, Error, Lane, Upstream, Usage},
     clock::Clock,
-    domain::{Design, DesignKey, Fetched, Project, ProjectId, ProjectKey, Summary, TenantId},
+    domain::{Design, DesignKey, Project, ProjectId, ProjectKey, TenantId},
     journal::{self, Compared, Journal, Sighting},
 };
 
 /// Projects in one round. More than this were active in a week only of the largest tenants, whose next round goes on with
 /// whatever is newest then.
 const PROJECTS: usize = 2_000;
-
-/// Projects of one page of Aurora's list.
-const PAGE: u32 = 100;
 
 /// How often one thing is asked for while Aurora is in trouble.
 const TRIES: usize = 3;
@@ -81,10 +78,13 @@ impl Round {
     async fn look_at_all(&mut self) -> Result<usize, Stop> {
         let mut missed = 0;
         for active in self.active().await? {
-            let key = ProjectKey { tenant: self.tenant.clone(), project: active.project.clone() };
-            let Some(designs) = self.designs(&key).await? else { continue };
-            for design in designs.iter() {
-                missed += usize::from(self.look_at(&active, design).await?);
+            let ask = |catalog: Catalog, tenant, usage: Arc<Usage>| {
+                let key = ProjectKey { tenant, project: active.project.clone() };
+                async move { catalog.designs_of_now(&key, &usage).await }
+            };
+            let Some(designs) = self.ask(ask).await? else { continue };
+            for design in designs {
+                missed += usize::from(self.look_at(&active, &design).await?);
             }
         }
         self.journal.passed(&self.tenant).await?;
@@ -106,57 +106,37 @@ impl Round {
             .collect())
     }
 
-    async fn made_lately(&mut self) -> Result<Vec<Arc<Project>>, Stop> {
-        let mut made: Vec<Arc<Project>> = Vec::new();
-        let mut after: Option<Position> = None;
-        loop {
-            let Some(listing) = self.page(after.as_ref()).await? else { return Ok(made) };
+    async fn made_lately(&mut self) -> Result<Vec<Project>, Stop> {
+        let mut made = Vec::new();
+        for number in 0.. {
+            let ask = |catalog: Catalog, tenant, usage: Arc<Usage>| async move {
+                catalog.page_now(&tenant, number, &usage).await
+            };
+            // A key that may not list sees what was heard of.
+            let Some((page, more)) = self.ask(ask).await? else { break };
             let before = made.len();
-            let lately = listing.projects.iter().filter(|(_, it)| it.created_at >= Some(self.since));
-            made.extend(lately.map(|(_, it)| Arc::clone(it)));
-            after = listing.projects.last().map(|(position, _)| position.clone());
+            made.extend(page.into_iter().filter(|it| it.created_at >= Some(self.since)));
             // The list is the newest first: a page without new ones is behind all of them.
-            if !listing.more || made.len() == before || made.len() >= PROJECTS {
-                return Ok(made);
+            if !more || made.len() == before || made.len() >= PROJECTS {
+                break;
             }
         }
+        Ok(made)
     }
 
-    /// A page of the list, unless the key may not list.
-    async fn page(&mut self, after: Option<&Position>) -> Result<Option<crate::catalog::Listing>, Stop> {
+    /// Asks Aurora, past memory: what is in memory may be from before what is looked for, and would be made newer on nobody's
+    /// account. Nothing where Aurora refuses.
+    async fn ask<T, F>(
+        &mut self,
+        read: impl Fn(Catalog, TenantId, Arc<Usage>) -> F,
+    ) -> Result<Option<T>, Stop>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
         for _ in 0..TRIES {
             self.turn().await;
-            let usage = Usage::in_lane(Lane::Refresh);
-            let listed = self.catalog.projects(&self.tenant, PAGE, after, &usage).await;
-            self.pace.spent(usage.calls());
-            if let Some(settled) = self.settled(listed)? {
-                return Ok(settled);
-            }
-        }
-        Err(Stop::Trouble)
-    }
-
-    async fn designs(&mut self, key: &ProjectKey) -> Result<Option<Arc<Vec<Arc<Design>>>>, Stop> {
-        for _ in 0..TRIES {
-            self.turn().await;
-            let usage = Usage::in_lane(Lane::Refresh);
-            let listed = self.catalog.designs_of(key, &usage).await;
-            self.pace.spent(usage.calls());
-            // What is stale may lack the design that is looked for.
-            if listed.as_ref().is_ok_and(|it: &Fetched<_>| it.stale) {
-                self.pace.pause(TROUBLE_PAUSE);
-            } else if let Some(settled) = self.settled(listed)? {
-                return Ok(settled.map(|it| it.value));
-            }
-        }
-        Err(Stop::Trouble)
-    }
-
-    async fn summary(&mut self, key: &DesignKey) -> Result<Option<Summary>, Stop> {
-        for _ in 0..TRIES {
-            self.turn().await;
-            let usage = Usage::in_lane(Lane::Refresh);
-            let read = self.catalog.summary_now(key, &usage).await;
+            let usage = Arc::new(Usage::in_lane(Lane::Refresh));
+            let read = read(self.catalog.clone(), self.tenant.clone(), Arc::clone(&usage)).await;
             self.pace.spent(usage.calls());
             if let Some(settled) = self.settled(read)? {
                 return Ok(settled);
@@ -195,15 +175,22 @@ impl Round {
     /// Says whether its completion was missed.
     async fn look_at(&mut self, active: &Active, design: &Design) -> Result<bool, Stop> {
         let key = DesignKey { tenant: self.tenant.clone(), design: design.id.clone() };
-        let Some(summary) = self.summary(&key).await? else { return Ok(false) };
+        let ask = |catalog: Catalog, _, usage: Arc<Usage>| {
+            let key = key.clone();
+            async move { catalog.summary_now(&key, &usage).await }
+        };
+        let Some(summary) = self.ask(ask).await? else { return Ok(false) };
         let sighting = Sighting {
-            design: key,
-            project: active.project.clone(),
             summary: summary.fingerprint(),
             complete: summary.energy_production.as_ref().is_some_and(|it| it.up_to_date == Some(true)),
             made_at: summary.created_at.or(design.created_at).or(active.made_at),
+            design: key,
+            project: active.project.clone(),
             at: self.clock.now(),
         };
-        Ok(matches!(self.journal.compare(sighting).await?, Compared::Missed(_)))
+        let missed = matches!(self.journal.compare(sighting).await?, Compared::Missed(_));
+        // The relay reads it once more before it is announced, and that is on this account.
+        self.pace.spent(u32::from(missed));
+        Ok(missed)
     }
 }

@@ -41,7 +41,7 @@ impl LaneKey {
     }
 }
 
-/// How long an event waits for its summary, counted from when it reached us. Then it is announced without, so that
+/// How long an event waits for its summary, counted from when it reached us or was to be told again. Then it is announced without, so that
 /// people hear of it; the field `summary` asks Aurora again when it is read.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -92,7 +92,7 @@ impl Rereader {
         };
         let key = DesignKey { tenant: work.lane.tenant.clone(), design: design.clone() };
         let now = self.clock.now();
-        let waited = |waiting: &Waiting| clock::between(waiting.delivery.received_at, now);
+        let waited = |waiting: &Waiting| clock::between(waiting.since(), now);
         match self.look_again(&key, waited(first)).await {
             Look::Found(found) => self.announce_all(&work.batch, &found).await,
             Look::GaveUp(found, patience) => {

@@ -12,7 +12,7 @@ use std::{
     thread::JoinHandle,
 };
 
-use rusqlite::{Connection, InterruptHandle, OpenFlags};
+use rusqlite::{Connection, ErrorCode, InterruptHandle, OpenFlags};
 
 use super::{Health, State, open::OpenError};
 
@@ -93,9 +93,17 @@ impl Check {
 }
 
 fn look(connection: &Connection, path: &Path, state: &State) {
+    let code = |error: &rusqlite::Error| error.sqlite_error_code();
     match full(connection) {
         Ok(verdict) if verdict == "ok" => tracing::debug!("the database's full check found nothing"),
-        Ok(_) => {
+        Err(error) if code(&error) == Some(ErrorCode::OperationInterrupted) => {
+            tracing::debug!("the database's full check was broken off");
+        }
+        // Some damage keeps the check from coming to its end.
+        Err(error) if !matches!(code(&error), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)) => {
+            tracing::warn!(%error, "the database's full check could not be done");
+        }
+        Ok(_) | Err(_) => {
             tracing::error!(
                 path = %path.display(),
                 "the database is damaged: it takes no more writes, and no start accepts it (docs/disk-trouble.md)"
@@ -105,6 +113,5 @@ fn look(connection: &Connection, path: &Path, state: &State) {
             }
             state.set(Health::Broken);
         }
-        Err(error) => tracing::debug!(%error, "the database's full check was broken off"),
     }
 }

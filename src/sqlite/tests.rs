@@ -295,3 +295,39 @@ async fn a_damaged_file_is_noticed_when_it_is_opened() {
     std::fs::write(path(&directory), bytes).unwrap();
     assert!(matches!(Db::open(&path(&directory)), Err(OpenError::Damaged(_))));
 }
+
+#[tokio::test]
+async fn damage_in_a_large_file_that_the_start_cannot_see_is_found_while_it_is_served_and_stops_every_later_start()
+ {
+    const LARGE: i64 = 20 * 1024 * 1024;
+    let directory = TempDir::new().unwrap();
+    let db = open(&directory);
+    let fill = |it: &Connection| {
+        it.execute("INSERT INTO probe (bytes) VALUES (zeroblob(?1))", [LARGE])?;
+        it.execute("INSERT INTO designs (tenant, design, project) VALUES ('t', 'd', 'project-to-flip')", [])
+    };
+    db.write(fill).await.unwrap();
+    db.close().await;
+    let sound = std::fs::read(path(&directory)).unwrap();
+    let text = b"project-to-flip";
+    let at = sound.windows(text.len()).position(|it| it == text).unwrap();
+    let mut damaged = sound.clone();
+    damaged[at] ^= 1;
+    std::fs::write(path(&directory), damaged).unwrap();
+
+    let db = open(&directory);
+    tokio::time::timeout(Duration::from_secs(30), db.broken()).await.unwrap();
+    assert!(matches!(keep(&db, "a").await, Err(Error::Closed)));
+    db.close().await;
+    for _ in 0..2 {
+        assert!(matches!(Db::open(&path(&directory)), Err(OpenError::Damaged(_))));
+    }
+
+    std::fs::write(path(&directory), sound).unwrap();
+    let db = open(&directory);
+    keep(&db, "a").await.unwrap();
+    assert!(
+        !directory.path().join("heliograph.db.damaged").exists(),
+        "all of it was looked at, and is sound"
+    );
+}

@@ -5,12 +5,15 @@
 
 pub(super) mod rows;
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::{Error, Store, projects};
 use crate::domain::{
     Fingerprint, ProjectId, TenantId, Trace, fingerprint::Fingerprinter, project::InputMark,
 };
+use crate::sqlite;
 
 /// What makes two requests to create a project the same request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -90,6 +93,9 @@ pub struct Open {
     pub looks: u32,
 }
 
+/// How long a creation waits for a file that hangs. Nothing has been sent to Aurora then.
+const BEGIN_PATIENCE: Duration = Duration::from_secs(5);
+
 impl Store {
     /// Asks to create a project under a key. Of any number of callers exactly one may [`Begin::Go`], and is then
     /// to call one of [`finish_create`](Self::finish_create), [`abandon_create`](Self::abandon_create) and
@@ -97,10 +103,12 @@ impl Store {
     /// counts as broken off, and can be looked for.
     ///
     /// # Errors
-    /// When nobody may go, because it cannot be kept that somebody did.
+    /// When nobody may go, because it cannot be kept that somebody did. Where the file was only too slow it may be kept all
+    /// the same: as if somebody had begun and broken off.
     pub async fn begin_create(&self, request: &Request, now: Timestamp) -> Result<Begin, Error> {
         let request = request.clone();
-        Ok(self.db.write(move |connection| rows::begin(connection, &request, now)).await?)
+        let begun = self.db.write(move |connection| rows::begin(connection, &request, now));
+        Ok(tokio::time::timeout(BEGIN_PATIENCE, begun).await.unwrap_or(Err(sqlite::Error::Busy))?)
     }
 
     /// What would come of beginning, without beginning.

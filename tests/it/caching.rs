@@ -190,6 +190,44 @@ async fn a_new_project_is_in_the_list_at_once() {
 }
 
 #[tokio::test]
+async fn a_create_whose_answer_comes_behind_news_of_its_project_leaves_nothing_old_in_memory() {
+    let world = World::start().await;
+    world.aurora.fail(FaultRule::new("POST", LIST, Fault::Delay { ms: 700 }).times(1)).unwrap();
+    let changed = async {
+        world.eventually("it is made", || async { !world.aurora.projects(TENANT).is_empty() }).await;
+        let project = world.aurora.projects(TENANT)[0]["id"].as_str().unwrap().to_owned();
+        rename(&world, &project, "new").await;
+        let news = format!("tenant_id={TENANT}&project_id={project}&attributes=name");
+        assert_eq!(world.deliver("project_changed", &news).await, 200);
+        world.announced_become(1).await;
+    };
+    let (project, ()) = tokio::join!(world.project(), changed);
+    assert_eq!(world.query(&named(&project)).await.sound()["project"]["name"], "new");
+}
+
+#[tokio::test]
+async fn that_there_was_no_such_thing_before_a_tenants_news_reaches_nobody() {
+    let world = World::start().await;
+    let path = format!("/tenants/{TENANT}/designs/d-late");
+    let query = r#"{ design(designId: "d-late") { designId } }"#;
+    // The answer is as of when it was asked for, and comes late.
+    world.aurora.fail(FaultRule::new("GET", &path, Fault::Delay { ms: 700 }).times(1)).unwrap();
+    let late = async {
+        world.eventually("it is asked", || async { world.aurora.calls_to("GET", &path) == 1 }).await;
+        world.aurora.plant(TENANT, "p-late", "d-late").unwrap();
+        let news = format!("tenant_id={TENANT}&app_id=a&status=enabled");
+        assert_eq!(world.deliver("app_status_changed", &news).await, 200);
+        world.announced_become(1).await;
+        world.query(query).await
+    };
+    let (early, late) = tokio::join!(world.query(query), late);
+    for answer in [early, late] {
+        assert_eq!(answer.sound()["design"]["designId"], "d-late");
+    }
+    assert_eq!(world.aurora.calls_to("GET", &path), 2, "asked again, once for both");
+}
+
+#[tokio::test]
 async fn news_of_a_project_outdate_the_summaries_of_its_designs_also_those_being_read() {
     let world = World::start().await;
     let (project, design) = world.design().await;

@@ -179,6 +179,24 @@ async fn the_crms_own_id_finds_it_whatever_else_aurora_changed() {
 }
 
 #[tokio::test]
+async fn a_list_with_an_entry_that_cannot_be_read_is_no_proof_that_nothing_was_made() {
+    let world = World::start().await;
+    let input = keyed("k");
+    on_create(&world, Fault::CutAfterEffect, 1);
+    let nameless = json!({ "projects": [{ "name": "it may be this one" }] });
+    world.aurora.fail(FaultRule::new("GET", LIST, Fault::Body { body: nameless })).unwrap();
+    for passed in [0, 61, 2, 600] {
+        world.advance(Duration::from_secs(passed));
+        assert_eq!(create(&world, &input).await.errors(), [UNKNOWN]);
+    }
+    assert_eq!((sent(&world), made(&world)), (1, 1));
+    world.aurora.clear_faults();
+    world.advance(Duration::from_secs(2));
+    id(&create(&world, &input).await.sound(), true);
+    assert_eq!((sent(&world), made(&world)), (1, 1));
+}
+
+#[tokio::test]
 async fn what_the_list_does_not_show_of_a_project_is_read() {
     let world = World::start().await;
     on_create(&world, Fault::CutAfterEffect, 1);

@@ -9,7 +9,9 @@ mod world;
 
 use std::time::{Duration, Instant};
 
+use heliograph::sandbox::{self, FaultRule};
 use rusqlite::Connection;
+use serde_json::json;
 use world::{Disk, Fault};
 
 /// How soon it writes again once the disk does.
@@ -81,6 +83,47 @@ async fn while_another_program_holds_the_store_nothing_is_acknowledged_and_then_
     let more = disk.deliver_some(5).await;
     disk.announces_at_least(&[kept, more].concat()).await;
     assert!(disk.gateway.log().contains("another program holds the database"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_hangs_holds_nobody_up_and_loses_nothing_that_was_answered() {
+    const CREATE: &str =
+        "mutation($key: String!) { createProject(input: { idempotencyKey: $key, externalProviderId: $key,
+        location: { propertyAddress: \"1 Main St\" } }) { replayed project { projectId } } }";
+    let mut disk = Disk::start().await;
+    let list = "/tenants/*/projects";
+    let late = FaultRule::new("POST", list, sandbox::Fault::Delay { ms: 500 });
+    disk.aurora().fail(late.times(1)).unwrap();
+    let sent = || disk.aurora().calls_to("POST", list);
+    let create = |key: &'static str| disk.ask(CREATE, json!({ "key": key }));
+    let hanging = async {
+        while sent() == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        disk.set(Fault::Hang);
+    };
+    let began = Instant::now();
+    let (made, ()) = tokio::join!(create("k"), hanging);
+    let made = &made["data"]["createProject"];
+    assert!(began.elapsed() < Duration::from_secs(10), "it took {:?}", began.elapsed());
+    assert!(made["replayed"] == false && made["project"]["projectId"].is_string(), "{made}");
+    let again = create("k").await;
+    assert_eq!((&again["data"]["createProject"]["project"], sent()), (&made["project"], 1));
+    // What cannot be written down first is not sent.
+    let (refused, late) = tokio::join!(create("other"), disk.deliver("late"));
+    assert!(refused["errors"].is_array() && sent() == 1, "{refused}");
+    assert_eq!(late, 503, "Aurora is told before it gives up");
+
+    disk.set(Fault::None);
+    assert_eq!(disk.deliver("late").await, 200);
+    // It waits behind what the create left to be written.
+    let after = disk.deliver_some(1).await;
+    disk.announces_exactly(&[vec!["late".to_owned()], after].concat()).await;
+    disk.restart();
+    let create = |key: &'static str| disk.ask(CREATE, json!({ "key": key }));
+    let kept = create("k").await;
+    assert_eq!(kept["data"]["createProject"], json!({ "replayed": true, "project": made["project"] }));
+    assert_eq!(disk.aurora().calls_to("POST", list), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

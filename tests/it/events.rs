@@ -207,6 +207,28 @@ async fn a_switch_that_is_told_again_switches_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_disk_has_changed_is_left_out_of_what_is_told_again_and_that_is_said() {
+    let mut world = World::with_events(3).await;
+    let known = world.export(&[]);
+    let from = known[0]["cursor"].as_str().unwrap().to_owned();
+    let last = known[2]["cursor"].as_str().unwrap().to_owned();
+    world.gateway.stop();
+    let path = world.place.path().join("heliograph.db");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let at = bytes.windows(4).position(|it| it == b"\"j1\"").unwrap();
+    bytes[at + 2] ^= 1 << 3;
+    std::fs::write(&path, bytes).unwrap();
+    assert!(world.refused(&["export"]).contains("1 events cannot be read"));
+    let again = world.said(&["replay", "--tenant", TENANT, "--from", &from]);
+    assert!(again.contains("1 events of tenant-demo wait to be announced again"), "{again}");
+    assert!(again.contains("1 cannot be read and are left out"), "{again}");
+    world.gateway.again();
+    let address = *world.gateway.addresses().borrow();
+    world.heard = listener::open(address, Some(&last)).await.unwrap();
+    assert!(world.hear().await.1.contains("\"j2\""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_is_not_there_is_not_made() {
     let (place, sandbox) = (tempfile::tempdir().unwrap(), sandbox().await);
     let mut gateway = Gateway::start(place.path(), &sandbox);

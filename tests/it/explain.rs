@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 use heliograph::sandbox::{Fault, FaultRule};
 use serde_json::{Value, json};
 
-use crate::world::{Answer, BOTH_KEY, KEY, OTHER, READ_KEY, Subscriber, TENANT, World};
+use crate::world::{ADMIN_KEY, Answer, BOTH_KEY, KEY, OTHER, READ_KEY, Subscriber, TENANT, World};
 
 /// Asks what it would cost, and sees to it that it costs nothing.
 async fn plan(world: &World, key: &str, query: &str, variables: &Value) -> Answer {
@@ -219,6 +219,21 @@ async fn whoever_may_not_run_an_operation_may_not_plan_it() {
     let large = "{ projects(first: 100) { nodes { designs { summary { stale } } } } }";
     assert_eq!(plan(&world, KEY, large, &json!({})).await.errors(), ["OPERATION_TOO_EXPENSIVE"]);
     assert_eq!(plan(&world, KEY, "{ nonsense }", &json!({})).await.errors()[0], "GRAPHQL_VALIDATION_FAILED");
+}
+
+#[tokio::test]
+async fn what_is_asked_past_memory_is_counted_on_the_document_and_not_asked() {
+    let world = World::with(|_| {}, &[("HELIOGRAPH_SERVER__PUBLIC_URL", "http://127.0.0.1:9/")]).await;
+    let whole = "{ webhookHealth { subscriptions { sound } } }";
+    let hidden =
+        "{ ...F } fragment F on Query { ... on Query { other: webhookHealth { subscriptions { sound } } } }";
+    for query in [whole, hidden] {
+        let planned = plan(&world, ADMIN_KEY, query, &json!({})).await;
+        assert_eq!(calls(&planned, "now"), (1, false), "{query}");
+    }
+    let ran = world.ask(ADMIN_KEY, whole, json!({})).await.sound();
+    assert_eq!(ran["webhookHealth"]["subscriptions"]["sound"], false);
+    assert_eq!(world.aurora.calls().len(), 1, "so much it costs when it is run");
 }
 
 #[tokio::test]

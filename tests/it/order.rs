@@ -148,6 +148,23 @@ async fn without_a_job_the_summary_that_was_announced_before_a_restart_still_tel
     world.announced_become(4).await;
 }
 
+#[tokio::test]
+async fn without_a_job_it_is_a_repeat_also_when_its_event_is_long_gone() {
+    let mut world = World::with(|_| {}, &[("HELIOGRAPH_STORE__RETENTION", "1h")]).await;
+    let (_, design) = world.design().await;
+    world.aurora.finish_design(TENANT, &design).unwrap();
+    let query = format!("tenant_id={TENANT}&design_id={design}&status=succeeded");
+    world.deliver(DONE, &query).await;
+    world.announced_become(1).await;
+    for after in [3 * HOUR, 20 * HOUR, 23 * HOUR] {
+        world.advance(after);
+        world.restart().await;
+        assert_eq!(world.deliver(DONE, &query).await, 200);
+    }
+    world.complete(&design, "marker").await;
+    world.announced_become(1).await;
+}
+
 /// What may come of one design, in any order: news of jobs, with repeats and without a job, and what needs no look.
 const COMING: [(&str, &str); 6] = [
     (DONE, "job_id=j1&status=succeeded"),

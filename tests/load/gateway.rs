@@ -146,7 +146,7 @@ fn usual(sandbox: &Sandbox) -> [(String, String); 13] {
         ("AUTH__API_KEYS__0__NAME", "load"),
         ("AUTH__API_KEYS__0__KEY", KEY),
         ("AUTH__API_KEYS__0__TENANTS", sandbox::TENANT),
-        ("AUTH__API_KEYS__0__SCOPES", "read"),
+        ("AUTH__API_KEYS__0__SCOPES", "read,write"),
         // The log of a storm is not what is measured.
         ("LOG__LEVEL", "warn"),
         ("SERVER__DRAIN", "1s"),

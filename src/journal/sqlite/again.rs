@@ -2,10 +2,14 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::{
-    super::archive::{Again, Page},
+    super::{
+        Replay,
+        archive::{Again, Page},
+    },
     forget, read, row,
 };
 use crate::domain::{Delivery, DesignId, Event, JobId, ProjectId, Seq, TenantId};
@@ -71,17 +75,21 @@ pub(in crate::journal) fn candidates(
         return Ok(None);
     }
     let columns = read::EVENT;
-    let events = connection
-        .prepare(&format!(
-            "SELECT {columns} FROM events e JOIN deliveries d ON d.seq = e.delivery
-             WHERE e.tenant = ?1 AND e.seq > ?2 AND d.replay_of IS NULL AND NOT EXISTS ({WAITS})
-             ORDER BY e.seq LIMIT ?3"
-        ))?
-        .query_map(
-            params![tenant.as_str(), row::number(after), row::count(limit.saturating_add(1))],
-            |found| read::event(found, tenant),
-        )?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut statement = connection.prepare(&format!(
+        "SELECT {columns} FROM events e JOIN deliveries d ON d.seq = e.delivery
+         WHERE e.tenant = ?1 AND e.seq > ?2 AND d.replay_of IS NULL AND NOT EXISTS ({WAITS})
+         ORDER BY e.seq"
+    ))?;
+    let mut rows = statement.query(params![tenant.as_str(), row::number(after)])?;
+    let (mut events, mut unreadable) = (Vec::new(), 0);
+    while events.len() <= limit
+        && let Some(found) = rows.next()?
+    {
+        match read::event(found, tenant) {
+            Ok(event) => events.push(event),
+            Err(_) => unreadable += 1,
+        }
+    }
     let waiting: i64 = connection
         .prepare(&format!(
             "SELECT count(*) FROM events e WHERE e.tenant = ?1 AND e.seq > ?2 AND EXISTS ({WAITS})"
@@ -96,6 +104,7 @@ pub(in crate::journal) fn candidates(
         by_name: names.into_iter().collect(),
         received: times().min().zip(times().max()),
         waiting: usize::try_from(waiting).unwrap_or_default(),
+        unreadable,
     };
     Ok(Some(Candidates { again, events }))
 }
@@ -104,16 +113,22 @@ pub(in crate::journal) fn candidates(
 const WAITS: &str = "SELECT 1 FROM deliveries w WHERE w.replay_of = e.seq AND w.settled_at IS NULL";
 
 /// Adds a delivery for each, as if it had come again.
-pub(in crate::journal) fn add(connection: &Connection, events: &[Arc<Event>]) -> rusqlite::Result<()> {
+pub(in crate::journal) fn add(
+    connection: &Connection,
+    events: &[Arc<Event>],
+    asked_at: Timestamp,
+) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(
         "INSERT INTO deliveries
-             (name, tenant, design, project, job, status, parameters, received_at, aside, replay_of, source, sum)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?10, ?11)",
+             (name, tenant, design, project, job, status, parameters, received_at, aside, source, replay_of,
+              replay_at, sum)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?10, ?11, ?12)",
     )?;
     for event in events {
         // What was found out about the project need not be found out again.
         let delivery = Delivery { project: event.project.clone(), ..event.delivery.clone() };
         let parameters = row::parameters(&delivery)?;
+        let replay = Replay { of: event.seq, asked_at };
         statement.execute(params![
             delivery.name,
             event.tenant.as_str(),
@@ -123,9 +138,10 @@ pub(in crate::journal) fn add(connection: &Connection, events: &[Arc<Event>]) ->
             delivery.status,
             parameters,
             delivery.received_at.as_microsecond(),
-            row::number(event.seq),
             row::source(delivery.source),
-            row::delivery_sum(&delivery, &parameters),
+            row::number(replay.of),
+            replay.asked_at.as_microsecond(),
+            row::delivery_sum(&delivery, &parameters, Some(replay)),
         ])?;
     }
     Ok(())

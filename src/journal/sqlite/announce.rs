@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
-    super::{Announced, Outcome},
+    super::{Announced, Outcome, Replay},
     append, row, tally, whose,
 };
 use crate::{
@@ -23,7 +23,8 @@ pub(super) fn announce(
     outcome: Outcome,
     now: Timestamp,
 ) -> rusqlite::Result<Announced> {
-    let Some((delivery, replay_of)) = unsettled(connection, seq)? else { return Ok(Announced::Already) };
+    let Some((delivery, replay)) = unsettled(connection, seq)? else { return Ok(Announced::Already) };
+    let replay_of = replay.map(|it| it.of);
     let Some(tenant) = delivery.tenant.clone() else { return Ok(Announced::Already) };
     settle(connection, seq, now)?;
     // What an operator wants told again is no news, and is told all the same.
@@ -57,15 +58,13 @@ pub(super) fn announce(
     Ok(Announced::Event(Arc::new(Event { seq, tenant, project, delivery, summary_read, replay_of })))
 }
 
-fn unsettled(connection: &Connection, seq: Seq) -> rusqlite::Result<Option<(Delivery, Option<Seq>)>> {
+fn unsettled(connection: &Connection, seq: Seq) -> rusqlite::Result<Option<(Delivery, Option<Replay>)>> {
     let columns = row::DELIVERY;
     connection
         .prepare_cached(&format!(
-            "SELECT {columns}, d.replay_of FROM deliveries d WHERE d.seq = ?1 AND d.settled_at IS NULL"
+            "SELECT {columns} FROM deliveries d WHERE d.seq = ?1 AND d.settled_at IS NULL"
         ))?
-        .query_row([row::number(seq)], |row| {
-            Ok((row::delivery(row, 0)?, row::maybe_seq(row, row::DELIVERY_WIDTH)?))
-        })
+        .query_row([row::number(seq)], |row| Ok((row::delivery(row, 0)?, row::replay(row, 0)?)))
         .optional()
 }
 

@@ -73,7 +73,7 @@ pub(super) fn keep(
             aside,
             aside.then(|| now.as_microsecond()),
             row::source(delivery.source),
-            row::delivery_sum(delivery, &parameters),
+            row::delivery_sum(delivery, &parameters, None),
         ])?;
     let seq = row::place(connection.last_insert_rowid());
     Ok(if aside { Appended::Aside(seq) } else { Appended::New(seq) })

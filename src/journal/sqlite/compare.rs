@@ -99,22 +99,23 @@ fn delivery(seen: &Sighting) -> Delivery {
     }
 }
 
-/// Whether a completion of the design waits to be announced.
+/// Whether a completion of the design waits to be announced. One that is told again is no news.
 fn waits(connection: &Connection, tenant: &TenantId, design: &DesignId) -> rusqlite::Result<bool> {
     connection
         .prepare_cached(
             "SELECT 1 FROM deliveries WHERE tenant = ?1 AND design = ?2 AND settled_at IS NULL
-             AND name = ?3 AND status = ?4",
+             AND name = ?3 AND status = ?4 AND replay_of IS NULL",
         )?
         .exists([tenant.as_str(), design.as_str(), COMPLETED, SUCCEEDED])
 }
 
-/// Whether the last completion of the design was announced without its summary, and nobody has read it since.
+/// Whether the last completion of the design was announced without its summary, and nobody has read it since. What was only
+/// told again made nobody look for anything new.
 fn announced_unread(connection: &Connection, tenant: &TenantId, design: &DesignId) -> rusqlite::Result<bool> {
     let last: Option<(bool, i64)> = connection
         .prepare_cached(
             "SELECT e.summary_read, d.settled_at FROM events e JOIN deliveries d ON d.seq = e.delivery
-             WHERE e.tenant = ?1 AND e.design = ?2 AND e.name = ?3 AND e.status = ?4
+             WHERE e.tenant = ?1 AND e.design = ?2 AND e.name = ?3 AND e.status = ?4 AND d.replay_of IS NULL
              ORDER BY e.seq DESC LIMIT 1",
         )?
         .query_row([tenant.as_str(), design.as_str(), COMPLETED, SUCCEEDED], |row| {

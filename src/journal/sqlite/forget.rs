@@ -26,6 +26,8 @@ pub(super) struct Batch {
     pub(super) pruned: Pruned,
     /// The last event that went.
     pub(super) through: Seq,
+    /// The deliveries that went.
+    pub(super) gone: Vec<Seq>,
     /// Nothing is left to throw away.
     pub(super) last: bool,
 }
@@ -43,6 +45,7 @@ pub(super) fn prune(connection: &Connection, before: Timestamp, now: Timestamp) 
         }
         connection.prepare_cached("DELETE FROM deliveries WHERE seq = ?1")?.execute([delivery])?;
         batch.pruned.deliveries += 1;
+        batch.gone.push(row::place(*delivery));
     }
     let repeats = connection
         .prepare_cached(

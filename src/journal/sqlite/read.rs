@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Row, Rows, params, params_from_iter, types::Value};
 
 use super::{
-    super::{Aside, Filter, Heads, Slice, Waiting},
+    super::{Filter, Heads, Slice, Waiting},
     forget, row,
 };
 use crate::domain::{Event, EventKind, ProjectId, Seq, TenantId};
@@ -33,7 +33,7 @@ pub(super) struct Found {
 pub(super) fn waiting(connection: &Connection, after: Seq, limit: usize) -> rusqlite::Result<Found> {
     let columns = row::DELIVERY;
     let sql = format!(
-        "SELECT {columns}, d.seq, d.replay_of FROM deliveries d WHERE d.settled_at IS NULL AND d.seq > ?1 ORDER BY d.seq"
+        "SELECT {columns}, d.seq FROM deliveries d WHERE d.settled_at IS NULL AND d.seq > ?1 ORDER BY d.seq"
     );
     collect(connection.prepare_cached(&sql)?.query([row::number(after)])?, limit)
 }
@@ -46,7 +46,7 @@ pub(super) fn waiting_of(
 ) -> rusqlite::Result<Found> {
     let columns = row::DELIVERY;
     let sql = format!(
-        "SELECT {columns}, d.seq, d.replay_of FROM deliveries d
+        "SELECT {columns}, d.seq FROM deliveries d
          WHERE d.settled_at IS NULL AND d.tenant = ?1 AND d.seq > ?2 ORDER BY d.seq"
     );
     collect(connection.prepare_cached(&sql)?.query(params![tenant.as_str(), row::number(after)])?, limit)
@@ -63,7 +63,7 @@ pub(super) fn waiting_apart(
 ) -> rusqlite::Result<Found> {
     let columns = row::DELIVERY;
     let sql = format!(
-        "SELECT {columns}, d.seq, d.replay_of FROM deliveries d INDEXED BY deliveries_waiting_plain
+        "SELECT {columns}, d.seq FROM deliveries d INDEXED BY deliveries_waiting_plain
          WHERE d.settled_at IS NULL
            AND (d.name <> 'performance_simulation_job_completed' OR d.status IS NULL OR d.status <> 'succeeded')
            AND d.tenant = ?1 AND d.seq > ?2
@@ -94,25 +94,21 @@ pub(super) fn collect(mut rows: Rows<'_>, limit: usize) -> rusqlite::Result<Foun
     Ok(found)
 }
 
-pub(super) fn aside(connection: &Connection, limit: usize) -> rusqlite::Result<Aside> {
+/// How many are set aside, and the newest of them that can be read.
+pub(super) fn aside(connection: &Connection, limit: usize) -> rusqlite::Result<(u64, Found)> {
     let columns = row::DELIVERY;
-    let total: i64 = connection
+    let total = connection
         .prepare_cached("SELECT count(*) FROM deliveries WHERE aside = 1")?
-        .query_row([], |row| row.get(0))?;
-    let newest = connection
-        .prepare_cached(&format!(
-            "SELECT {columns}, d.seq, d.replay_of FROM deliveries d WHERE d.aside = 1 ORDER BY d.seq DESC LIMIT ?1"
-        ))?
-        .query_map([row::count(limit)], waiting_row)?
-        .collect::<rusqlite::Result<_>>()?;
-    Ok(Aside { total: u64::try_from(total).unwrap_or_default(), newest })
+        .query_row([], |row| row::total(row, 0))?;
+    let sql = format!("SELECT {columns}, d.seq FROM deliveries d WHERE d.aside = 1 ORDER BY d.seq DESC");
+    Ok((total, collect(connection.prepare_cached(&sql)?.query([])?, limit)?))
 }
 
 fn waiting_row(row: &Row<'_>) -> rusqlite::Result<Waiting> {
     Ok(Waiting {
         seq: row::seq(row, row::DELIVERY_WIDTH)?,
         delivery: row::delivery(row, 0)?,
-        replay_of: row::maybe_seq(row, row::DELIVERY_WIDTH + 1)?,
+        replay: row::replay(row, 0)?,
     })
 }
 
@@ -162,16 +158,16 @@ pub(super) fn events(
 /// The columns of an [`event`], in its order, of tables named `d` and `e`.
 pub(super) const EVENT: &str =
     "d.name, d.tenant, d.design, d.project, d.job, d.status, d.parameters, d.received_at, d.source,
-     d.sum, e.seq, e.project, e.sum, e.delivery, d.replay_of, e.summary_read";
+     d.replay_of, d.replay_at, d.sum, e.seq, e.project, e.sum, e.delivery, e.summary_read";
 
 /// How many columns [`EVENT`] has.
-pub(super) const EVENT_WIDTH: usize = row::DELIVERY_WIDTH + 6;
+pub(super) const EVENT_WIDTH: usize = row::DELIVERY_WIDTH + 5;
 
 /// The event in the first columns.
 pub(super) fn event(row: &Row<'_>, tenant: &TenantId) -> rusqlite::Result<Arc<Event>> {
     const AT: usize = row::DELIVERY_WIDTH;
     let project = row::id(row, AT + 1, ProjectId::parse)?;
-    let summary_read = row.get(AT + 5)?;
+    let summary_read = row.get(AT + 4)?;
     row::check(row, AT + 2, row::event_sum(delivery_of(row)?, project.as_ref(), summary_read))?;
     Ok(Arc::new(Event {
         seq: row::seq(row, AT)?,
@@ -179,7 +175,7 @@ pub(super) fn event(row: &Row<'_>, tenant: &TenantId) -> rusqlite::Result<Arc<Ev
         project,
         delivery: row::delivery(row, 0)?,
         summary_read,
-        replay_of: row::maybe_seq(row, AT + 4)?,
+        replay_of: row::replay(row, 0)?.map(|it| it.of),
     }))
 }
 

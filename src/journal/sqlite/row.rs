@@ -5,6 +5,7 @@ use std::error::Error;
 use jiff::Timestamp;
 use rusqlite::{Row, types::Type};
 
+use super::super::Replay;
 use crate::domain::{
     Delivery, DesignId, Fingerprint, InvalidId, JobId, ProjectId, Seq, TenantId, event::Source,
     fingerprint::Fingerprinter,
@@ -13,10 +14,10 @@ use crate::domain::{
 /// The columns of a [`delivery`], in its order, of a table named `d`.
 pub(super) const DELIVERY: &str =
     "d.name, d.tenant, d.design, d.project, d.job, d.status, d.parameters, d.received_at, d.source,
-     d.sum";
+     d.replay_of, d.replay_at, d.sum";
 
 /// How many columns [`DELIVERY`] has.
-pub(super) const DELIVERY_WIDTH: usize = 10;
+pub(super) const DELIVERY_WIDTH: usize = 12;
 
 /// A row does not say what was written into it.
 #[derive(Debug, thiserror::Error)]
@@ -40,8 +41,25 @@ pub(super) fn delivery(row: &Row<'_>, at: usize) -> rusqlite::Result<Delivery> {
             _ => Source::Webhook,
         },
     };
-    check(row, at + 9, delivery_sum(&delivery, &parameters))?;
+    check(row, at + 11, delivery_sum(&delivery, &parameters, replay(row, at)?))?;
     Ok(delivery)
+}
+
+/// What the delivery in the columns from `at` on tells again.
+pub(super) fn replay(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Replay>> {
+    let Some(of) = maybe_seq(row, at + 9)? else { return Ok(None) };
+    // Nobody noted it before there was a column for it.
+    let asked_at = maybe_time(row, at + 10)?.map_or_else(|| time(row, at + 7), Ok)?;
+    Ok(Some(Replay { of, asked_at }))
+}
+
+/// Whether an error says that a row is not what was written, and not that it could not be read now.
+pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
+    matches!(
+        error,
+        FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) | Utf8Error(..)
+    )
 }
 
 /// A delivery's parameters as they are written.
@@ -51,8 +69,8 @@ pub(super) fn parameters(delivery: &Delivery) -> rusqlite::Result<String> {
 }
 
 /// What a delivery's row sums up to; `parameters` as they are written.
-pub(super) fn delivery_sum(delivery: &Delivery, parameters: &str) -> i64 {
-    let sum = Fingerprinter::new("row of a delivery")
+pub(super) fn delivery_sum(delivery: &Delivery, parameters: &str, replay: Option<Replay>) -> i64 {
+    let mut sum = Fingerprinter::new("row of a delivery")
         .text(&delivery.name)
         .maybe(delivery.tenant.as_ref().map(TenantId::as_str))
         .maybe(delivery.design.as_ref().map(DesignId::as_str))
@@ -62,6 +80,9 @@ pub(super) fn delivery_sum(delivery: &Delivery, parameters: &str) -> i64 {
         .text(parameters)
         .bytes(&delivery.received_at.as_microsecond().to_be_bytes())
         .bytes(&source(delivery.source).to_be_bytes());
+    if let Some(Replay { of, asked_at }) = replay {
+        sum = sum.bytes(&of.0.to_be_bytes()).bytes(&asked_at.as_microsecond().to_be_bytes());
+    }
     short(sum.finish())
 }
 

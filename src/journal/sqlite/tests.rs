@@ -188,6 +188,29 @@ async fn a_delivery_without_a_tenant_is_of_the_one_that_aurora_showed_its_ids_to
 }
 
 #[tokio::test]
+async fn a_set_aside_delivery_whose_ids_have_become_two_tenants_meanwhile_stays_and_is_no_repeat_of_itself() {
+    let file = File::new();
+    let db = file.db();
+    let store = crate::store::Store::new(db.clone());
+    let clock = Clock::manual(jiff::Timestamp::UNIX_EPOCH);
+    let journal = SqliteJournal::open(db.clone(), clock.clone()).await.unwrap();
+    let lost = delivery("asset_created", &[("design_id", "d"), ("asset_id", "1")]);
+    let Appended::Aside(seq) = journal.append(lost).await.unwrap() else { panic!("not aside") };
+    let design = || crate::domain::DesignId::parse("d").unwrap();
+    let project = |id: &str| crate::domain::ProjectId::parse(id).unwrap();
+    for name in ["acme", "other"] {
+        store.remember_designs(&tenant(name), vec![(design(), project(name))]).await.unwrap();
+    }
+    // As if both had been shown it after it was found to be of one.
+    let now = clock.now();
+    assert_eq!(db.write(move |it| append::claim(it, seq, now)).await.unwrap(), None);
+    assert_eq!(journal.aside(9).await.unwrap().newest[0].seq, seq);
+    store.wipe_tenant(&tenant("other")).await.unwrap();
+    assert_eq!(journal.claim().await.unwrap(), 1);
+    assert_eq!(journal.waiting_of(&tenant("acme"), Seq(0), 9).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn a_hundred_rounds_of_retention_leave_the_file_no_larger_than_the_first_few() {
     /// Each day's deliveries.
     const OF_A_DAY: usize = 200;

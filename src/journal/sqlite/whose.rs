@@ -46,7 +46,8 @@ pub(super) fn of(
     })
 }
 
-/// The project of a tenant's design.
+/// The project of a tenant's design. The store answers the same to its own callers; here it is asked in the transaction that
+/// announces, and the journal knows the file's tables, but not the store.
 pub(super) fn project(
     connection: &Connection,
     tenant: &TenantId,
@@ -63,7 +64,7 @@ pub(super) fn project(
 pub(super) fn claimable(connection: &Connection) -> rusqlite::Result<Found> {
     let (columns, owners) = (row::DELIVERY, owners!("d.design", "d.project"));
     let sql = format!(
-        "SELECT {columns}, d.seq, d.replay_of FROM deliveries d WHERE d.aside = 1
+        "SELECT {columns}, d.seq FROM deliveries d WHERE d.aside = 1
          AND (SELECT count(*) FROM ({owners})) = 1 ORDER BY d.seq"
     );
     read::collect(connection.prepare_cached(&sql)?.query([])?, BATCH)

@@ -25,7 +25,7 @@ fn delivery(seq: u64, of: &str, design: Option<&str>, project: Option<&str>) -> 
         received_at: Timestamp::UNIX_EPOCH,
         source: Source::Webhook,
     };
-    Waiting { seq: Seq(seq), delivery, replay_of: None }
+    Waiting { seq: Seq(seq), delivery, replay: None }
 }
 
 fn completion(seq: u64, of: &str, design: &str) -> Waiting {

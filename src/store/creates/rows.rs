@@ -134,8 +134,9 @@ pub(super) fn adopt(connection: &Connection, now: Timestamp) -> rusqlite::Result
 
 pub(super) fn open(connection: &Connection, tenant: &TenantId) -> rusqlite::Result<Vec<Open>> {
     let mut statement = connection.prepare_cached(
-        "SELECT key, input, since, trace, looks, coalesce(lost_at, since) FROM creates WHERE tenant = ?1 AND state <> 1 AND state = ?2
-         ORDER BY since LIMIT ?3",
+        // `state <> 1` is the condition of the index for them, which SQLite does not see in a parameter.
+        "SELECT key, input, since, trace, looks, coalesce(lost_at, since) FROM creates
+         WHERE tenant = ?1 AND state <> 1 AND state = ?2 ORDER BY since LIMIT ?3",
     )?;
     let rows = statement.query_map(params![tenant.as_str(), UNKNOWN, MOST_OPEN], |row| {
         let trace: Option<Vec<u8>> = row.get(3)?;

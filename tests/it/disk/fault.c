@@ -1,7 +1,8 @@
 /* Lets what reaches the disk fail, as a file says. Preloaded into the gateway by the tests of disk.rs.
  *
  * The file named by DISK_FAULT holds one letter: f (full: no file of the store may grow), s (a sync fails),
- * w (a write fails), r (the file system has turned read-only); anything else, and all is well. Only files whose name
+ * w (a write fails), r (the file system has turned read-only), h (a sync hangs until it no longer says so); anything
+ * else, and all is well. Only files whose name
  * holds "heliograph.db" are concerned. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -59,12 +60,18 @@ ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t at) {
     return REAL(pwrite64)(fd, bytes, count, at);
 }
 
+static void hang(int fd) {
+    while (fault(fd) == 'h') usleep(5000);
+}
+
 int fsync(int fd) {
+    hang(fd);
     REFUSE(fault(fd) == 's' ? EIO : 0);
     return REAL(fsync)(fd);
 }
 
 int fdatasync(int fd) {
+    hang(fd);
     REFUSE(fault(fd) == 's' ? EIO : 0);
     return REAL(fdatasync)(fd);
 }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use heliograph::sandbox::Sandbox;
+use heliograph::sandbox::{Handle, Sandbox};
 use serde_json::{Value, json};
 use tokio::{
     io::{BufReader, Lines},
@@ -36,6 +36,7 @@ pub(super) enum Fault {
     Sync,
     Write,
     ReadOnly,
+    Hang,
 }
 
 /// A gateway on a disk of ours.
@@ -43,7 +44,7 @@ pub(super) struct Disk {
     pub(super) gateway: Gateway,
     place: tempfile::TempDir,
     http: reqwest::Client,
-    _sandbox: Sandbox,
+    sandbox: Sandbox,
     delivered: usize,
 }
 
@@ -59,7 +60,7 @@ impl Disk {
             environment.map(|(key, value)| (key.to_owned(), value.display().to_string())).into();
         let gateway = Gateway::start_with(place.path(), &sandbox, environment);
         let http = reqwest::Client::builder().build().unwrap();
-        Self { gateway, place, http, _sandbox: sandbox, delivered: 0 }
+        Self { gateway, place, http, sandbox, delivered: 0 }
     }
 
     pub(super) fn set(&self, fault: Fault) {
@@ -69,11 +70,22 @@ impl Disk {
             Fault::Sync => "s",
             Fault::Write => "w",
             Fault::ReadOnly => "r",
+            Fault::Hang => "h",
         };
         // Replaced whole, so that no reader finds it empty.
         let fresh = self.place.path().join("fault.new");
         std::fs::write(&fresh, letter).unwrap();
         std::fs::rename(fresh, self.place.path().join("fault")).unwrap();
+    }
+
+    pub(super) fn aurora(&self) -> &Handle {
+        self.sandbox.handle()
+    }
+
+    pub(super) async fn ask(&self, query: &str, variables: Value) -> Value {
+        let body = json!({ "query": query, "variables": variables });
+        let request = self.http.post(format!("{}/graphql", self.base())).bearer_auth(KEY).json(&body);
+        request.send().await.unwrap().json().await.unwrap()
     }
 
     pub(super) fn place(&self) -> &Path {
@@ -234,9 +246,7 @@ impl Disk {
             nodes { ... on DesignCompletedEvent { jobId } } pageInfo { hasNextPage endCursor } } }";
         let (mut jobs, mut after) = (Vec::new(), Value::Null);
         loop {
-            let body = json!({ "query": query, "variables": { "after": after } });
-            let request = self.http.post(format!("{}/graphql", self.base())).bearer_auth(KEY).json(&body);
-            let answer: Value = request.send().await.unwrap().json().await.unwrap();
+            let answer = self.ask(query, json!({ "after": after })).await;
             let page = &answer["data"]["events"];
             let nodes = page["nodes"].as_array().unwrap_or_else(|| panic!("{answer}"));
             jobs.extend(nodes.iter().map(|node| node["jobId"].as_str().unwrap().to_owned()));

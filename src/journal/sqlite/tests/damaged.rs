@@ -18,6 +18,69 @@ async fn a_row_that_cannot_be_read_holds_up_nothing_and_is_counted() {
         assert_eq!(waiting[0].delivery.job.as_ref().unwrap().as_str(), "3");
     }
     assert_eq!(journal.unreadable(), 2);
+    // It is known after a restart, without being met again, until it is thrown away as anything else.
+    let clock = Clock::manual(Clock::system().now());
+    let afresh = SqliteJournal::open(db, clock.clone()).await.unwrap();
+    assert_eq!(afresh.unreadable(), 2);
+    clock.advance(Duration::from_secs(60));
+    afresh.prune(clock.now(), Duration::ZERO).await.unwrap();
+    assert_eq!(afresh.unreadable(), 0);
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_hides_no_completion_and_holds_nothing_of_its_design_up() {
+    let file = File::new();
+    let db = file.db();
+    let journal = SqliteJournal::open(db.clone(), Clock::system()).await.unwrap();
+    journal.append(completion("acme", "d", Some("1"))).await.unwrap();
+    let asset = [("tenant_id", "acme"), ("design_id", "d"), ("asset_id", "1")];
+    journal.append(delivery("asset_created", &asset)).await.unwrap();
+    let sighting = || Sighting {
+        design: crate::domain::DesignKey {
+            tenant: tenant("acme"),
+            design: crate::domain::DesignId::parse("d").unwrap(),
+        },
+        project: crate::domain::ProjectId::parse("p").unwrap(),
+        summary: crate::domain::Fingerprint([1; 32]),
+        complete: true,
+        made_at: Some(Clock::system().now()),
+        at: Clock::system().now(),
+    };
+    let apart = async || journal.waiting_apart(&tenant("acme"), Seq(0), 9).await.unwrap();
+    assert_eq!((apart().await.len(), journal.compare(sighting()).await.unwrap()), (0, Compared::Known));
+    db.write(|it| it.execute("UPDATE deliveries SET job = '2' WHERE seq = 1", [])).await.unwrap();
+    assert_eq!(journal.waiting(Seq(0), 9).await.unwrap().len(), 1);
+    assert_eq!(apart().await[0].seq, Seq(2));
+    assert!(matches!(journal.compare(sighting()).await.unwrap(), Compared::Missed(_)));
+}
+
+#[tokio::test]
+async fn a_row_that_is_damaged_while_it_is_held_does_not_stop_its_lane() {
+    let file = File::new();
+    let db = file.db();
+    let journal = SqliteJournal::open(db.clone(), Clock::system()).await.unwrap();
+    let Appended::New(seq) = journal.append(completion("acme", "d", Some("1"))).await.unwrap() else {
+        panic!("not new")
+    };
+    db.write(|it| it.execute("UPDATE deliveries SET job = '2'", [])).await.unwrap();
+    assert_eq!(journal.announce(seq, Outcome::default()).await.unwrap(), Announced::Already);
+    assert_eq!((journal.unreadable(), journal.waiting(Seq(0), 9).await.unwrap().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn what_is_told_again_leaves_out_what_cannot_be_read_and_says_so() {
+    let file = File::new();
+    let db = file.db();
+    let journal = SqliteJournal::open(db.clone(), Clock::system()).await.unwrap();
+    for job in ["1", "2", "3"] {
+        let Appended::New(seq) = journal.append(completion("acme", "d", Some(job))).await.unwrap() else {
+            panic!("not new")
+        };
+        journal.announce(seq, Outcome::default()).await.unwrap();
+    }
+    db.write(|it| it.execute("UPDATE deliveries SET name = name || 'x' WHERE job = '2'", [])).await.unwrap();
+    let found = db.read(|it| again::candidates(it, &tenant("acme"), Seq(0), 2)).await.unwrap().unwrap();
+    assert_eq!((found.again.total(), found.again.unreadable), (2, 1));
 }
 
 #[tokio::test]
@@ -96,6 +159,9 @@ async fn a_set_aside_row_that_cannot_be_read_keeps_none_behind_it_from_its_tenan
     let design = crate::domain::DesignId::parse("d").unwrap();
     let project = crate::domain::ProjectId::parse("p").unwrap();
     store.remember_designs(&tenant("acme"), vec![(design, project)]).await.unwrap();
+    let aside = journal.aside(9).await.unwrap();
+    assert_eq!((aside.total, aside.newest.len(), aside.newest[0].seq), (2, 1, Seq(2)));
+    assert_eq!(journal.aside(9).await.unwrap().total, 1, "nobody will ever know whose it is");
     assert_eq!(journal.claim().await.unwrap(), 1);
     // It has another tenant now, and the sum of that.
     let waiting = journal.waiting(Seq(0), 9).await.unwrap();
