@@ -9,37 +9,9 @@ use super::{
 use crate::{
     catalog::{self, Catalog, Lane, NotConnected, Upstream, Usage},
     clock::{self, Clock},
-    domain::{DesignId, DesignKey, Fingerprint, ProjectId, TenantId, event::Switch},
+    domain::{DesignKey, Fingerprint, ProjectId, event::Switch},
     journal::{Announced, Error, Journal, Outcome, Waiting},
 };
-
-/// Deliveries that must keep their order share a lane.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct LaneKey {
-    pub(super) tenant: TenantId,
-    of: Of,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Of {
-    Design(DesignId),
-    Project(ProjectId),
-    /// Events that name neither.
-    Tenant,
-}
-
-impl LaneKey {
-    /// The lane of a delivery. One without a tenant has none: the journal never tells of it.
-    pub(super) fn of(waiting: &Waiting) -> Option<Self> {
-        let delivery = &waiting.delivery;
-        let of = match (&delivery.design, &delivery.project) {
-            (Some(design), _) => Of::Design(design.clone()),
-            (None, Some(project)) => Of::Project(project.clone()),
-            (None, None) => Of::Tenant,
-        };
-        Some(Self { tenant: delivery.tenant.clone()?, of })
-    }
-}
 
 /// How long an event waits for its summary, counted from when it reached us. Then it is announced without, so that
 /// people hear of it; the field `summary` asks Aurora again when it is read.

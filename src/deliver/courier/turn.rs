@@ -6,12 +6,12 @@ use futures_util::FutureExt;
 
 use super::super::{
     Means,
-    desk::{Ended, LaneKey, Turn},
+    desk::{Ended, Turn},
     payload::{self, Told},
     sender::Sender,
 };
 use crate::{
-    domain::{Event, MessageType, Seq},
+    domain::{Event, LaneKey, LaneOf, MessageType, Seq},
     journal::{self, Filter},
 };
 
@@ -61,7 +61,7 @@ impl Post {
 
     /// The first event that waits in a lane; and whether what waited before it is gone.
     async fn first(&self, turn: &Turn) -> (Result<Option<Arc<Event>>, journal::Error>, bool) {
-        let filter = turn.lane.filter();
+        let filter = filter(&turn.lane);
         match self.search(&turn.lane, &filter, Some(turn.after), turn.through).await {
             Err(journal::Error::Expired { .. }) => {
                 (self.search(&turn.lane, &filter, None, turn.through).await, true)
@@ -112,5 +112,14 @@ impl Post {
                 Ended::Rejected(event, rejected)
             }
         }
+    }
+}
+
+/// What narrows the journal down to a lane. Events of others may still be among what it lets through.
+fn filter(lane: &LaneKey) -> Filter {
+    match &lane.of {
+        LaneOf::Design(design) => Filter { design: Some(design.clone()), ..Filter::default() },
+        LaneOf::Project(project) => Filter { project: Some(project.clone()), ..Filter::default() },
+        LaneOf::Tenant => Filter::default(),
     }
 }
