@@ -194,8 +194,13 @@ impl Courier {
             Ended::Rejected(_, rejected) => self.tally.count(rejected.failure.into()),
             Ended::Empty(_) | Ended::Unread => {}
         }
-        if done.gap {
-            tracing::error!(target.name = self.name, "events waited for longer than they are kept");
+        if done.gone > 0 {
+            tracing::error!(
+                target.name = self.name,
+                done.gone,
+                "events waited for longer than they are kept"
+            );
+            self.desk.lost(&key, done.gone);
             self.desk.found_gap(now);
         }
         let front = match &done.how {

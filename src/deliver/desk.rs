@@ -56,6 +56,9 @@ pub(super) struct Turn {
     pub(super) after: Seq,
     pub(super) through: Seq,
     pub(super) head: Option<Arc<Event>>,
+    /// All that waits in the lane, and how many events that are.
+    pub(super) stretches: Stretches,
+    pub(super) events: u64,
 }
 
 /// How a worker's turn ended.
@@ -137,7 +140,8 @@ impl Desk {
             {
                 lane.state = State::Running;
                 self.running += 1;
-                return Some(Turn { after, through, head: lane.head.clone(), lane: key });
+                let (head, stretches, events) = (lane.head.clone(), lane.stretches.clone(), lane.events);
+                return Some(Turn { lane: key, after, through, head, stretches, events });
             }
         }
         None
@@ -220,6 +224,13 @@ impl Desk {
             Some((_, why)) => Noted::Disabled(why),
             None if began => Noted::BeganToFail,
             None => Noted::Nothing,
+        }
+    }
+
+    /// So many events that waited in a lane are gone from the journal.
+    pub(super) fn lost(&mut self, key: &LaneKey, count: u64) {
+        if let Some(lane) = self.lanes.get_mut(key) {
+            lane.events = lane.events.saturating_sub(count).max(1);
         }
     }
 

@@ -51,9 +51,19 @@ impl Stretches {
         Self(stretches.into_iter().collect())
     }
 
+    /// Whether an event waits.
+    pub(in crate::deliver) fn hold(&self, seq: Seq) -> bool {
+        self.0.iter().any(|it| it.holds(seq))
+    }
+
     /// All of them, in their order.
     pub(in crate::deliver) fn all(&self) -> impl Iterator<Item = Stretch> {
         self.0.iter().copied()
+    }
+
+    /// Where the last of them ends.
+    pub(in crate::deliver) fn end(&self) -> Seq {
+        self.0.back().map_or(Seq(0), |it| it.through)
     }
 
     /// The one whose turn it is, unless all is settled.
@@ -82,7 +92,7 @@ impl Stretches {
     /// Asks for an event once more, which is asked for together with all that lie between `since` and it. Says whether it
     /// does not wait already.
     pub(super) fn ask_again(&mut self, seq: Seq, since: Seq, scanned: Seq) -> bool {
-        if self.0.iter().any(|it| it.holds(seq)) {
+        if self.hold(seq) {
             return false;
         }
         let at = self.0.partition_point(|it| it.through < seq);
