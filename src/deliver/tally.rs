@@ -11,7 +11,7 @@ pub enum Outcome {
     Delivered,
     /// A status from 300 to 499.
     Rejected,
-    /// Any other status, or no connection.
+    /// Any other status, no connection, or no TLS.
     Failed,
     /// No answer in time.
     TimedOut,
@@ -44,7 +44,7 @@ impl From<Failure> for Outcome {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Status(300..=499) => Self::Rejected,
-            Failure::Status(_) | Failure::Unreachable => Self::Failed,
+            Failure::Status(_) | Failure::Unreachable | Failure::TlsFailed => Self::Failed,
             Failure::TimedOut => Self::TimedOut,
             Failure::AddressRefused => Self::AddressRefused,
         }

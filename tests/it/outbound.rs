@@ -2,6 +2,7 @@
 
 mod operators;
 mod targets;
+mod tls;
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -9,10 +9,13 @@ use axum::{
     extract::Request,
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
+    serve::Listener,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 use tokio::{net::TcpListener, task::AbortHandle};
+
+use super::authority::{Certificate, TlsListener};
 
 /// A secret, and the one before it.
 pub(crate) const SECRET: &str = "whsec_c2VjcmV0LW9mLXRoZS1vdXRib3VuZC10ZXN0cyE=";
@@ -72,6 +75,17 @@ impl Crm {
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hooks/{PATH_KEY}", listener.local_addr().unwrap());
+        Self::serve(listener, url)
+    }
+
+    /// The same behind TLS, as `localhost`, with that certificate.
+    pub(crate) async fn start_tls(certificate: Certificate) -> Self {
+        let listener = TlsListener::bind(certificate).await;
+        let url = format!("https://localhost:{}/hooks/{PATH_KEY}", listener.local_addr().unwrap().port());
+        Self::serve(listener, url)
+    }
+
+    fn serve<L: Listener<Addr: std::fmt::Debug>>(listener: L, url: String) -> Self {
         let said: Arc<Mutex<Vec<Message>>> = Arc::default();
         let mood: Arc<Mutex<Mood>> = Arc::new(Mutex::new(Box::new(|_| StatusCode::OK.into_response())));
         let (keep, felt) = (Arc::clone(&said), Arc::clone(&mood));
@@ -98,7 +112,7 @@ impl Crm {
             ("URL", &self.url),
             ("SECRET", SECRET),
             ("TENANTS", tenants),
-            ("ALLOW_PRIVATE", "127.0.0.1"),
+            ("ALLOW_PRIVATE", "127.0.0.1,localhost"),
         ]
         .map(|(key, value)| (format!("HELIOGRAPH_DELIVER__{at}__{key}"), value.to_owned()))
         .into()
