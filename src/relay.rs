@@ -9,6 +9,7 @@ mod board;
 mod feed;
 mod hub;
 mod lane;
+mod pace;
 mod standing;
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
@@ -18,6 +19,7 @@ pub use feed::{Feed, Full, Seat};
 use futures_util::FutureExt;
 pub use hub::{Interest, Listener, Registration};
 use lane::Rereader;
+pub use pace::{LAGS, Lags, Pace};
 pub use standing::Standing;
 use tokio::{
     sync::{Notify, broadcast::error::RecvError, mpsc},
@@ -51,6 +53,7 @@ pub struct Relay {
     standing: Standing,
     retention: Duration,
     board: Board,
+    pace: Arc<Pace>,
     running: JoinSet<Ended>,
 }
 
@@ -65,8 +68,14 @@ impl Relay {
         standing: Standing,
         retention: Duration,
     ) -> Self {
-        let (board, running) = (Board::default(), JoinSet::new());
-        Self { journal, catalog, clock, grants, standing, retention, board, running }
+        let (board, pace, running) = (Board::default(), Arc::default(), JoinSet::new());
+        Self { journal, catalog, clock, grants, standing, retention, board, pace, running }
+    }
+
+    /// How it keeps pace with what comes.
+    #[must_use]
+    pub fn pace(&self) -> &Arc<Pace> {
+        &self.pace
     }
 
     /// Runs until it is told to stop. What is under way then is done again after the next start.
@@ -88,6 +97,7 @@ impl Relay {
                 wake = Some(self.clock.instant() + JOURNAL_PAUSE);
             }
             self.start();
+            self.pace.stands(self.board.waiting());
             let wake = wake.into_iter().chain(self.board.next_wake()).min();
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -186,6 +196,7 @@ impl Relay {
                 catalog: self.catalog.clone(),
                 clock: self.clock.clone(),
                 standing: self.standing.clone(),
+                pace: Arc::clone(&self.pace),
                 patience_for_key: self.retention,
             };
             self.running.spawn(async move {

@@ -165,7 +165,9 @@ impl Courier {
         if self.desk.unsaved.is_empty() {
             return true;
         }
-        match self.progress.save(&self.name, &mut self.desk).await {
+        let saved = self.progress.save(&self.name, &mut self.desk).await;
+        self.tally.stalls(saved.is_err());
+        match saved {
             Ok(()) => {
                 (self.saved_scanned, self.saved_at) = (self.desk.scanned, self.means.clock.instant());
                 true

@@ -57,6 +57,7 @@ pub struct Tally {
     outcomes: [AtomicU64; Outcome::ALL.len()],
     pending: AtomicU64,
     disabled: AtomicBool,
+    stalled: AtomicBool,
 }
 
 impl Tally {
@@ -69,6 +70,11 @@ impl Tally {
         self.disabled.store(disabled, Relaxed);
     }
 
+    /// How far the target has come could be written down, or could not.
+    pub(super) fn stalls(&self, stalled: bool) {
+        self.stalled.store(stalled, Relaxed);
+    }
+
     /// How many tries ended so.
     #[must_use]
     pub fn total(&self, outcome: Outcome) -> u64 {
@@ -79,6 +85,12 @@ impl Tally {
     #[must_use]
     pub fn pending(&self) -> u64 {
         self.pending.load(Relaxed)
+    }
+
+    /// Whether nothing is sent because how far the target has come cannot be written down.
+    #[must_use]
+    pub fn is_stalled(&self) -> bool {
+        self.stalled.load(Relaxed)
     }
 
     /// Whether nothing is sent any more.

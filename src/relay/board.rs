@@ -329,6 +329,11 @@ impl Board {
         }
     }
 
+    /// How many deliveries are held.
+    pub(super) fn waiting(&self) -> usize {
+        self.desks.values().map(|desk| desk.held).sum()
+    }
+
     /// When the next lane has rested.
     pub(super) fn next_wake(&self) -> Option<Instant> {
         let resting = self.resting.first().map(|(until, _)| *until);

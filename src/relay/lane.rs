@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     board::{Kind, Turn, Wait, Work},
+    pace::Pace,
     standing::Standing,
 };
 use crate::{
@@ -30,6 +31,7 @@ pub(super) struct Rereader {
     pub(super) catalog: Catalog,
     pub(super) clock: Clock,
     pub(super) standing: Standing,
+    pub(super) pace: Arc<Pace>,
     /// How long an event waits for its tenant to be connected: as long as events are kept. Then it is announced without
     /// its summary, so that nothing that was acknowledged is lost.
     pub(super) patience_for_key: Duration,
@@ -153,6 +155,10 @@ impl Rereader {
         };
         if let Announced::Event(event) = self.journal.announce(waiting.seq, outcome).await? {
             tracing::info!(seq = event.seq.0, event = %event.delivery.name, "announced");
+            // What is told again came long ago, and is not late.
+            if event.replay_of.is_none() {
+                self.pace.announced(clock::between(event.delivery.received_at, self.clock.now()));
+            }
         }
         Ok(())
     }

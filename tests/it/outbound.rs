@@ -1,5 +1,6 @@
 //! Events delivered by webhooks of our own: signed, in order, again and again, to whom they belong and nowhere else.
 
+mod names;
 mod operators;
 mod targets;
 mod tls;
