@@ -99,7 +99,7 @@ impl Receiver {
 async fn fill(store: &Path) {
     let store = store.display().to_string();
     let Gateway { app, sandbox: _sandbox, place: _place } = Gateway::with(&[("STORE__PATH", &store)]).await;
-    let (stop, http) = (CancellationToken::new(), reqwest::Client::new());
+    let (stop, http) = (CancellationToken::new(), reqwest::Client::builder().build().unwrap());
     let (base, admin) = (format!("http://{}", app.addr()), format!("http://{}/metrics", app.admin_addr()));
     let running = tokio::spawn(app.run(stop.clone()));
     let callers = (0..CALLERS).map(|caller| {
@@ -153,7 +153,7 @@ async fn deliver(store: &Path, receiver: &Receiver, name: &str, at_once: usize) 
 
 /// The same bytes, posted by as many at once, by a client that does nothing else.
 async fn post(receiver: &Receiver, at_once: usize) -> f64 {
-    let (http, body) = (reqwest::Client::new(), receiver.body.get().unwrap().clone());
+    let (http, body) = (reqwest::Client::builder().build().unwrap(), receiver.body.get().unwrap().clone());
     let begun = Instant::now();
     for one in 0..at_once {
         let (http, url, body) = (http.clone(), receiver.url.clone(), body.clone());

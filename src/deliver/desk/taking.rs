@@ -135,9 +135,9 @@ impl Desk {
         if after >= through {
             return;
         }
-        let its = self.replays.keys().filter(|(whose, _)| whose == tenant);
+        let mut its = self.replays.keys().filter(|(whose, _)| whose == tenant);
         if its.clone().count() >= MOST_REPLAYS
-            && let Some(last) = its.last().cloned()
+            && let Some(last) = its.next_back().cloned()
         {
             after = self.replays.remove(&last).map_or(after, |it| it.after.min(after));
             through = through.max(last.1);

@@ -185,7 +185,9 @@ proptest! {
                     prop_assert!(desk.admit(&event));
                     desk.scanned_to(event.seq);
                     all.push(event);
-                    (asked.push(1), taken.push(0), due.push(true));
+                    asked.push(1);
+                    taken.push(0);
+                    due.push(true);
                 }
                 Step::Again(after, through) => {
                     again(&mut desk, &all, after, through);
