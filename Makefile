@@ -42,7 +42,7 @@ schema: ## Rewrite schema.graphql from the code
 
 .PHONY: bench
 bench: ## Measure the gateway, side by side with the least that the same work could cost
-	ulimit -n $$(ulimit -Hn) && cargo bench --locked --bench cached_summary --bench edges --bench fanout --bench intake
+	ulimit -n $$(ulimit -Hn) && cargo bench --locked --bench cached_summary --bench edges --bench fanout --bench intake --bench outbound
 
 .PHONY: soak
 soak: ## Let the full storm loose, cut the power of real disks, spend Aurora's budget (as root; some minutes)

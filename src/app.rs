@@ -127,6 +127,7 @@ impl App {
         let (creates, feed) = (parts.catalog.clone(), parts.feed.clone());
         let rotation = Rotation::new(config, aurora.clone(), intake.proofs());
         let counted = counts::Counted {
+            pace: relay.pace(),
             aurora: &aurora,
             catalog: &parts.catalog,
             intake: &intake,

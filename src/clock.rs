@@ -1,8 +1,8 @@
 //! What time it is: the system's clock, or one that tests move.
 //!
-//! Only this module asks the system. Time-outs and pauses are tokio's business; the clock is for dates that are
-//! compared with Aurora's (expiry, freshness, retention), for those that people read, and for spans that must not
-//! depend on what the system takes for the date: [`Clock::instant`] never goes back and never jumps by itself, and
+//! Only this module asks the system. Time-outs are tokio's business; the clock is for dates that are compared with
+//! Aurora's (expiry, freshness, retention), for those that people read, and for spans that must not depend on what the
+//! system takes for the date: [`Clock::instant`], by which parts rest, never goes back and never jumps by itself, and
 //! [`Clock::passed`] counts lives from a receipt, which no wrong or corrected hands must lengthen or cut.
 
 use std::{
@@ -86,6 +86,14 @@ impl Clock {
                 () = sleep_until(left) => {}
                 _moved = moves.changed() => {}
             }
+        }
+    }
+
+    /// The same; where there is no instant, it never returns.
+    pub async fn wake_at(&self, at: Option<Instant>) {
+        match at {
+            Some(at) => self.sleep_until(at).await,
+            None => std::future::pending().await,
         }
     }
 

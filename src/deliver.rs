@@ -18,7 +18,7 @@ mod sender;
 mod signature;
 mod tally;
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use secrecy::{SecretSlice, SecretString};
 use tokio::{
@@ -65,6 +65,8 @@ pub struct Config {
     pub types: Vec<MessageType>,
     /// Hosts that may be private.
     pub allow_private: Vec<String>,
+    /// A file with the certificates of the authorities that vouch for it, in place of the system's.
+    pub authorities: Option<PathBuf>,
     /// Where a target begins that was never seen before.
     pub from: From,
     /// One try.
@@ -131,7 +133,7 @@ pub fn check(config: &Config) -> Result<(), BuildError> {
 fn sender(config: &Config) -> Result<Sender, BuildError> {
     let made = Signer::try_new(&config.keys)
         .map_err(SetupError::from)
-        .and_then(|signer| Sender::try_new(&config.url, &config.allow_private, signer, config.timeout));
+        .and_then(|signer| Sender::try_new(config, signer));
     made.map_err(|source| BuildError::Target { name: config.name.clone(), source })
 }
 

@@ -128,8 +128,8 @@ pub struct Slice {
 pub struct Stretch {
     /// Those that are kept, the oldest first.
     pub events: Vec<Arc<Event>>,
-    /// Some of these tenants' events in between are gone for their age.
-    pub gone: bool,
+    /// The last place before the end of them from which an event of these tenants is gone.
+    pub gone: Option<Seq>,
 }
 
 /// The last places of both orders.

@@ -9,6 +9,7 @@ mod board;
 mod feed;
 mod hub;
 mod lane;
+mod pace;
 mod standing;
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
@@ -17,19 +18,19 @@ use board::{AHEAD, Board, Turn};
 pub use feed::{Feed, Full, Seat};
 use futures_util::FutureExt;
 pub use hub::{Interest, Listener, Registration};
-use lane::{LaneKey, Rereader};
+use lane::Rereader;
+pub use pace::{LAGS, Lags, Pace};
 pub use standing::Standing;
 use tokio::{
     sync::{Notify, broadcast::error::RecvError, mpsc},
     task::JoinSet,
-    time::Instant,
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
     catalog::Catalog,
     clock::Clock,
-    domain::{DesignKey, ProjectKey, Seq, TenantId, event::Switch},
+    domain::{DesignKey, LaneKey, ProjectKey, Seq, TenantId, event::Switch},
     intake::SessionGrant,
     journal::{Error, Journal, Waiting},
 };
@@ -52,6 +53,7 @@ pub struct Relay {
     standing: Standing,
     retention: Duration,
     board: Board,
+    pace: Arc<Pace>,
     running: JoinSet<Ended>,
 }
 
@@ -66,8 +68,14 @@ impl Relay {
         standing: Standing,
         retention: Duration,
     ) -> Self {
-        let (board, running) = (Board::default(), JoinSet::new());
-        Self { journal, catalog, clock, grants, standing, retention, board, running }
+        let (board, pace, running) = (Board::default(), Arc::default(), JoinSet::new());
+        Self { journal, catalog, clock, grants, standing, retention, board, pace, running }
+    }
+
+    /// How it keeps pace with what comes.
+    #[must_use]
+    pub fn pace(&self) -> &Arc<Pace> {
+        &self.pace
     }
 
     /// Runs until it is told to stop. What is under way then is done again after the next start.
@@ -86,15 +94,16 @@ impl Relay {
             let mut wake = None;
             if let Err(error) = self.load(head).await {
                 tracing::error!(error = %error, "the journal cannot be read; the relay tries again");
-                wake = Some(Instant::now() + JOURNAL_PAUSE);
+                wake = Some(self.clock.instant() + JOURNAL_PAUSE);
             }
             self.start();
+            self.pace.stands(self.board.waiting());
             let wake = wake.into_iter().chain(self.board.next_wake()).min();
             tokio::select! {
                 () = stop.cancelled() => return,
                 changed = heads.changed() => if changed.is_err() { return },
                 Some(ended) = self.running.join_next(), if !self.running.is_empty() => self.ended(ended),
-                () = sleep_until(wake), if wake.is_some() => {}
+                () = self.clock.wake_at(wake) => {}
                 grant = self.grants.recv(), if grants_open => match grant {
                     Some(grant) => self.hand_on(grant),
                     None => grants_open = false,
@@ -181,12 +190,13 @@ impl Relay {
     }
 
     fn start(&mut self) {
-        while let Some(work) = self.board.next(Instant::now()) {
+        while let Some(work) = self.board.next(self.clock.instant()) {
             let reader = Rereader {
                 journal: Arc::clone(&self.journal),
                 catalog: self.catalog.clone(),
                 clock: self.clock.clone(),
                 standing: self.standing.clone(),
+                pace: Arc::clone(&self.pace),
                 patience_for_key: self.retention,
             };
             self.running.spawn(async move {
@@ -202,7 +212,7 @@ impl Relay {
                 if turn.is_none() {
                     tracing::error!(?lane, "a lane of the relay broke off; it is tried again");
                 }
-                self.board.finished(&lane, turn, Instant::now());
+                self.board.finished(&lane, turn, self.clock.instant());
             }
             // Lanes catch their panics, so this is one that was cancelled: the relay is ending.
             Err(error) => tracing::error!(error = %error, "a lane of the relay was cancelled"),
@@ -247,12 +257,5 @@ impl Concerns {
         if let Some(project) = &self.project {
             catalog.forget_project(project);
         }
-    }
-}
-
-async fn sleep_until(wake: Option<Instant>) {
-    match wake {
-        Some(wake) => tokio::time::sleep_until(wake).await,
-        None => std::future::pending().await,
     }
 }

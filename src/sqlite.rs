@@ -12,6 +12,7 @@ mod check;
 mod guest;
 mod open;
 mod readers;
+pub mod row;
 mod salvage;
 #[cfg(test)]
 mod tests;

@@ -7,12 +7,13 @@ use std::{
 
 use super::rotation::Rotation;
 use crate::{
-    aurora::{Aurora, Ending, Endpoint, Group, Lane, Standing, WAITS, Waits, Withheld},
+    aurora::{Aurora, Ending, Endpoint, Group, Lane, Standing, WAITS, Withheld},
     catalog::{Catalog, Look},
     deliver::{Outbound, Outcome, Target},
     graphql,
     intake::Intake,
     journal::Journal,
+    relay::{LAGS, Pace},
     telemetry::metrics::{Figure, Kind, Told, Word},
 };
 
@@ -23,6 +24,7 @@ pub(super) struct Counted<'a> {
     pub(super) intake: &'a Intake,
     pub(super) rotation: &'a Rotation,
     pub(super) outbound: &'a Outbound,
+    pub(super) pace: &'a Arc<Pace>,
     pub(super) told: &'a Arc<graphql::Told>,
     pub(super) journal: &'a Arc<dyn Journal>,
 }
@@ -46,6 +48,7 @@ pub(super) fn told(counted: &Counted<'_>) -> Vec<Told> {
         outcomes.map(|(outcome, count)| (vec![word("outcome", outcome)], count)).into()
     }));
     all.extend(events(counted.told));
+    all.extend(announcements(counted.pace));
     all.extend(store(counted.journal));
     all.extend(outbound(counted.outbound));
     all
@@ -59,6 +62,26 @@ fn events(subscribers: &Arc<graphql::Told>) -> Vec<Told> {
         }),
         counter("event_answers", "Answers with events, handed to subscribers", move || {
             vec![(Vec::new(), answered.answers.load(Ordering::Relaxed))]
+        }),
+    ]
+}
+
+/// How far what is announced is behind what comes.
+fn announcements(pace: &Arc<Pace>) -> Vec<Told> {
+    let (announced, waiting) = (Arc::clone(pace), Arc::clone(pace));
+    let lags = move || {
+        let lags = announced.lags();
+        vec![(Vec::new(), spread(&LAGS, &lags.counts, lags.sum))]
+    };
+    vec![
+        Told {
+            name: "event_lag_seconds",
+            help: "Seconds from a delivery to the announcement of its event",
+            kind: Kind::Histogram,
+            read: Box::new(lags),
+        },
+        gauge("deliveries_waiting", "Deliveries in memory that wait to be announced", move || {
+            vec![(Vec::new(), level(waiting.waiting()))]
         }),
     ]
 }
@@ -120,9 +143,11 @@ fn calls(aurora: &Aurora) -> Vec<Told> {
             read: {
                 let aurora = of(aurora);
                 Box::new(move || {
-                    Lane::ALL
-                        .map(|lane| (vec![word("lane", lane.name())], spread(&aurora.waits(lane))))
-                        .into()
+                    let one = |lane: Lane| {
+                        let waits = aurora.waits(lane);
+                        (vec![word("lane", lane.name())], spread(&WAITS, &waits.counts, waits.sum))
+                    };
+                    Lane::ALL.map(one).into()
                 })
             },
         },
@@ -207,6 +232,13 @@ fn outbound(outbound: &Outbound) -> Vec<Told> {
                 outbound.targets().iter().map(|it| (vec![target(it)], disabled(it))).collect()
             }
         }),
+        gauge("outbound_stalled", "Whether a target gets nothing because its progress cannot be written", {
+            let outbound = of(outbound);
+            move || {
+                let stalled = |it: &Target| level(it.tally.is_stalled().into());
+                outbound.targets().iter().map(|it| (vec![target(it)], stalled(it))).collect()
+            }
+        }),
     ]
 }
 
@@ -236,7 +268,7 @@ fn level(count: usize) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
-fn spread(waits: &Waits) -> Figure {
-    let limits = WAITS.into_iter().chain([f64::INFINITY]);
-    Figure::Spread { sum: waits.sum, buckets: limits.zip(waits.counts).collect() }
+fn spread(limits: &[f64], counts: &[u64], sum: f64) -> Figure {
+    let limits = limits.iter().copied().chain([f64::INFINITY]);
+    Figure::Spread { sum, buckets: limits.zip(counts.iter().copied()).collect() }
 }

@@ -147,6 +147,7 @@ pub(super) fn targets(config: &Config) -> Vec<deliver::Config> {
         tenants: it.tenants.clone(),
         types: it.types.clone(),
         allow_private: it.allow_private.clone(),
+        authorities: it.ca_file.clone(),
         from: match it.from {
             DeliverFrom::Now => deliver::From::Now,
             DeliverFrom::Oldest => deliver::From::Oldest,

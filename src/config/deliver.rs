@@ -4,6 +4,7 @@
 //! its host may be reached is judged where it is used, once for the start and again at each connection.
 
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -45,6 +46,8 @@ pub struct Deliver {
     pub types: Vec<MessageType>,
     /// Hosts that may be private, as URLs write them, IPv6 without brackets.
     pub allow_private: Vec<String>,
+    /// Holds the certificates of the authorities that vouch for it, in place of the system's.
+    pub ca_file: Option<PathBuf>,
     /// Where a target begins that was never seen before.
     pub from: DeliverFrom,
 }
@@ -106,6 +109,7 @@ impl Deliver {
             let tenants = read_tenants(section);
             let types = read_types(section);
             let allow_private = section.list("allow_private", host);
+            let ca_file = section.optional("ca_file", parse::path);
             let words = [("now", DeliverFrom::Now), ("oldest", DeliverFrom::Oldest)];
             let from = section.optional("from", parse::one_of(&words));
 
@@ -127,6 +131,7 @@ impl Deliver {
                 tenants: tenants?,
                 types: types?,
                 allow_private: allow_private?,
+                ca_file: ca_file?,
                 from: from?.unwrap_or(DeliverFrom::Now),
             })
         })

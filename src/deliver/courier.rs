@@ -22,14 +22,14 @@ use turn::Post;
 
 use super::{
     BuildError, Config, From, Means,
-    desk::{Desk, Ended, Health, LaneKey, Limits, Noted},
+    desk::{Desk, Ended, Health, Limits, Noted},
     progress::Progress,
     sender::Sender,
     tally::{Outcome, Tally},
 };
 use crate::{
     clock,
-    domain::{Event, MessageType, Seq, viewer::Tenants},
+    domain::{Event, LaneKey, MessageType, Seq, viewer::Tenants},
     journal::{self, Heads},
 };
 
@@ -92,7 +92,7 @@ impl Courier {
                 desk
             }
         };
-        let (name, types) = (config.name, config.types);
+        let (name, types, saved_at) = (config.name, config.types, means.clock.instant());
         Ok(Self {
             post: Arc::new(Post { target: name.clone(), types: types.clone(), means: means.clone(), sender }),
             saved_scanned: desk.scanned,
@@ -106,7 +106,7 @@ impl Courier {
             commands,
             heads,
             running: JoinSet::new(),
-            saved_at: Instant::now(),
+            saved_at,
         })
     }
 
@@ -127,7 +127,7 @@ impl Courier {
                     }
                 }
                 Some(command) = self.commands.recv() => self.obey(command).await,
-                () = sleep_until(wake), if wake.is_some() => {}
+                () = self.means.clock.wake_at(wake) => {}
             }
         }
         self.end().await;
@@ -135,17 +135,18 @@ impl Courier {
 
     /// Takes in, writes down, sends. Says when to come again, if something is left to do.
     async fn work(&mut self) -> Option<Instant> {
+        let instant = self.means.clock.instant();
         let again = match self.take_in().await {
-            Ok(true) => Some(Instant::now()),
+            Ok(true) => Some(instant),
             Ok(false) => None,
             Err(error) => {
                 tracing::error!(target.name = self.name, error = %error, "the journal cannot be read");
-                Some(Instant::now() + DISK_PAUSE)
+                Some(instant + DISK_PAUSE)
             }
         };
         if !self.save().await {
             // Nothing else can be done before: what is due stays due.
-            return Some(Instant::now() + DISK_PAUSE);
+            return Some(self.means.clock.instant() + DISK_PAUSE);
         }
         while let Some(turn) = self.desk.next(self.means.clock.now()) {
             let (post, key) = (Arc::clone(&self.post), turn.lane.clone());
@@ -156,15 +157,19 @@ impl Courier {
 
     /// Writes down what has changed. Says whether that worked: if not, nothing more is to be sent.
     async fn save(&mut self) -> bool {
-        if self.desk.scanned > self.saved_scanned && self.saved_at.elapsed() >= SAVE_SCANNED_EVERY {
+        if self.desk.scanned > self.saved_scanned
+            && self.means.clock.instant() >= self.saved_at + SAVE_SCANNED_EVERY
+        {
             self.desk.unsaved.target = true;
         }
         if self.desk.unsaved.is_empty() {
             return true;
         }
-        match self.progress.save(&self.name, &mut self.desk).await {
+        let saved = self.progress.save(&self.name, &mut self.desk).await;
+        self.tally.stalls(saved.is_err());
+        match saved {
             Ok(()) => {
-                (self.saved_scanned, self.saved_at) = (self.desk.scanned, Instant::now());
+                (self.saved_scanned, self.saved_at) = (self.desk.scanned, self.means.clock.instant());
                 true
             }
             Err(error) => {
@@ -176,9 +181,8 @@ impl Courier {
 
     /// When to look at the clock again, or to write down what was scanned.
     fn rests(&self) -> Option<Instant> {
-        let now = self.means.clock.now();
-        let look =
-            self.desk.next_wake().map(|at| Instant::now() + clock::between(now, at).min(LOOK_AT_CLOCK));
+        let (now, instant) = (self.means.clock.now(), self.means.clock.instant());
+        let look = self.desk.next_wake().map(|at| instant + clock::between(now, at).min(LOOK_AT_CLOCK));
         let save = (self.desk.scanned > self.saved_scanned).then(|| self.saved_at + SAVE_SCANNED_EVERY);
         look.into_iter().chain(save).min()
     }
@@ -192,8 +196,13 @@ impl Courier {
             Ended::Rejected(_, rejected) => self.tally.count(rejected.failure.into()),
             Ended::Empty(_) | Ended::Unread => {}
         }
-        if done.gap {
-            tracing::error!(target.name = self.name, "events waited for longer than they are kept");
+        if done.gone > 0 {
+            tracing::error!(
+                target.name = self.name,
+                done.gone,
+                "events waited for longer than they are kept"
+            );
+            self.desk.lost(&key, done.gone);
             self.desk.found_gap(now);
         }
         let front = match &done.how {
@@ -244,11 +253,4 @@ async fn begin(config: &Config, means: &Means, head: Seq) -> Result<Seq, journal
     // Before the oldest, so that what is gone already is not taken for missed.
     let oldest = means.journal.stretch(&config.tenants, Seq(0), 1).await?.events;
     Ok(oldest.first().map_or(head, |event| Seq(event.seq.0.saturating_sub(1))))
-}
-
-async fn sleep_until(wake: Option<Instant>) {
-    match wake {
-        Some(wake) => tokio::time::sleep_until(wake).await,
-        None => std::future::pending().await,
-    }
 }

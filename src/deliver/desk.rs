@@ -7,6 +7,7 @@
 mod changes;
 mod health;
 mod lane;
+mod stretches;
 mod taking;
 #[cfg(test)]
 mod tests;
@@ -20,14 +21,15 @@ use std::{
 pub(super) use changes::Unsaved;
 pub use health::{Disabled, Health};
 use jiff::Timestamp;
+pub(super) use lane::Lane;
 use lane::State;
-pub(super) use lane::{Lane, LaneKey, Of};
-pub(super) use taking::{Ahead, Replay};
+pub(super) use stretches::{Stretch, Stretches};
+pub(super) use taking::{Ahead, Replay, ReplayKey};
 
 use super::{ladder, sender::Rejected};
 use crate::{
     clock,
-    domain::{Event, Seq, TenantId},
+    domain::{Event, LaneKey, Seq, TenantId},
 };
 
 /// Lanes of one target that may wait at a time. Events of further designs stay in the journal until one is through.
@@ -54,6 +56,9 @@ pub(super) struct Turn {
     pub(super) after: Seq,
     pub(super) through: Seq,
     pub(super) head: Option<Arc<Event>>,
+    /// All that waits in the lane, and how many events that are.
+    pub(super) stretches: Stretches,
+    pub(super) events: u64,
 }
 
 /// How a worker's turn ended.
@@ -81,7 +86,7 @@ pub(super) struct Desk {
     pub(super) scanned: Seq,
     pub(super) health: Health,
     pub(super) ahead: Ahead,
-    pub(super) replays: BTreeMap<TenantId, Replay>,
+    pub(super) replays: BTreeMap<ReplayKey, Replay>,
     lanes: HashMap<LaneKey, Lane>,
     ready: VecDeque<LaneKey>,
     resting: BTreeSet<(Timestamp, LaneKey)>,
@@ -129,11 +134,17 @@ impl Desk {
         if !self.may_send() || self.health.hold_until.is_some_and(|until| until > now) {
             return None;
         }
-        let key = self.ready.pop_front()?;
-        let lane = self.lanes.get_mut(&key)?;
-        lane.state = State::Running;
-        self.running += 1;
-        Some(Turn { after: lane.after, through: lane.through, head: lane.head.clone(), lane: key })
+        while let Some(key) = self.ready.pop_front() {
+            if let Some(lane) = self.lanes.get_mut(&key)
+                && let Some(Stretch { after, through }) = lane.stretches.first()
+            {
+                lane.state = State::Running;
+                self.running += 1;
+                let (head, stretches, events) = (lane.head.clone(), lane.stretches.clone(), lane.events);
+                return Some(Turn { lane: key, after, through, head, stretches, events });
+            }
+        }
+        None
     }
 
     fn may_send(&self) -> bool {
@@ -213,6 +224,13 @@ impl Desk {
             Some((_, why)) => Noted::Disabled(why),
             None if began => Noted::BeganToFail,
             None => Noted::Nothing,
+        }
+    }
+
+    /// So many events that waited in a lane are gone from the journal.
+    pub(super) fn lost(&mut self, key: &LaneKey, count: u64) {
+        if let Some(lane) = self.lanes.get_mut(key) {
+            lane.events = lane.events.saturating_sub(count).max(1);
         }
     }
 
@@ -297,13 +315,11 @@ impl Desk {
     /// The last place up to which everything of a tenant is settled, for each that has anything waiting.
     pub(super) fn settled(&self) -> HashMap<TenantId, Seq> {
         let mut settled = HashMap::new();
-        for (key, lane) in &self.lanes {
-            let least = settled.entry(key.tenant.clone()).or_insert(lane.after);
-            *least = lane.after.min(*least);
-        }
-        for (tenant, replay) in &self.replays {
-            let least = settled.entry(tenant.clone()).or_insert(replay.after);
-            *least = replay.after.min(*least);
+        let lanes = self.lanes.iter().filter_map(|(key, lane)| Some((&key.tenant, lane.after()?)));
+        let replays = self.replays.iter().map(|((tenant, _), replay)| (tenant, replay.after));
+        for (tenant, after) in lanes.chain(replays) {
+            let least = settled.entry(tenant.clone()).or_insert(after);
+            *least = after.min(*least);
         }
         settled
     }

@@ -3,16 +3,21 @@
 //! Invariant: what one call saves is one transaction, so that no event is between two chairs after a crash: it is behind
 //! `scanned` in the journal, or waits in a lane. Not here: the events, which stay in the journal.
 
+use std::num::ParseIntError;
+
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
-    desk::{Desk, Disabled, Health, Lane, LaneKey, Limits, Of, Replay, Unsaved},
+    desk::{Desk, Disabled, Health, Lane, Limits, Replay, ReplayKey, Stretch, Stretches, Unsaved},
     sender::Failure,
 };
 use crate::{
-    domain::{DesignId, InvalidId, ProjectId, Seq, TenantId},
-    sqlite::{self, Db},
+    domain::{DesignId, LaneKey, LaneOf, ProjectId, Seq, TenantId},
+    sqlite::{
+        self, Db,
+        row::{maybe_parsed, maybe_time, number, parsed, time, total},
+    },
 };
 
 /// Keeps how far targets have come.
@@ -26,7 +31,7 @@ struct Changes {
     scanned: Seq,
     health: Health,
     lanes: Vec<(LaneKey, Option<Lane>)>,
-    replays: Vec<(TenantId, Option<Replay>)>,
+    replays: Vec<(ReplayKey, Option<Replay>)>,
 }
 
 impl Changes {
@@ -78,17 +83,17 @@ fn save(connection: &Connection, target: &str, changes: &Changes) -> rusqlite::R
     for (key, lane) in &changes.lanes {
         save_lane(connection, target, key, lane.as_ref())?;
     }
-    for (tenant, replay) in &changes.replays {
-        let tenant = tenant.as_str();
+    for ((tenant, through), replay) in &changes.replays {
+        let (tenant, through) = (tenant.as_str(), number(through.0));
         match replay {
             Some(it) => connection
                 .prepare_cached(
                     "INSERT OR REPLACE INTO target_replays (target, tenant, after, through) VALUES (?1, ?2, ?3, ?4)",
                 )?
-                .execute(params![target, tenant, number(it.after), number(it.through)])?,
+                .execute(params![target, tenant, number(it.after.0), through])?,
             None => connection
-                .prepare_cached("DELETE FROM target_replays WHERE target = ?1 AND tenant = ?2")?
-                .execute([target, tenant])?,
+                .prepare_cached("DELETE FROM target_replays WHERE target = ?1 AND tenant = ?2 AND through = ?3")?
+                .execute(params![target, tenant, through])?,
         };
     }
     Ok(())
@@ -104,7 +109,7 @@ fn save_target(connection: &Connection, target: &str, changes: &Changes) -> rusq
         )?
         .execute(params![
             target,
-            number(changes.scanned),
+            number(changes.scanned.0),
             health.disabled.map(|(at, _)| at.as_microsecond()),
             health.disabled.map(|(_, why)| why.word()),
             health.failing_since.map(Timestamp::as_microsecond),
@@ -114,7 +119,7 @@ fn save_target(connection: &Connection, target: &str, changes: &Changes) -> rusq
             health.last_failure.map(|(_, failure)| failure.code()),
             health.hold_until.map(Timestamp::as_microsecond),
             health.gap_at.map(Timestamp::as_microsecond),
-            i64::try_from(health.given_up).unwrap_or(i64::MAX),
+            number(health.given_up),
         ])
         .map(drop)
 }
@@ -127,7 +132,7 @@ fn save_lane(
 ) -> rusqlite::Result<()> {
     let (kind, id) = kind(&key.of);
     let tenant = key.tenant.as_str();
-    let Some(lane) = lane else {
+    let Some((lane, first)) = lane.and_then(|lane| Some((lane, lane.stretches.all().next()?))) else {
         return connection
             .prepare_cached(
                 "DELETE FROM target_lanes WHERE target = ?1 AND tenant = ?2 AND kind = ?3 AND id = ?4",
@@ -138,21 +143,22 @@ fn save_lane(
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO target_lanes (target, tenant, kind, id, after, through, events, oldest,
-                 failures, failing_since, next_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                 failures, failing_since, next_at, further)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )?
         .execute(params![
             target,
             tenant,
             kind,
             id,
-            number(lane.after),
-            number(lane.through),
-            i64::try_from(lane.events).unwrap_or(i64::MAX),
+            number(first.after.0),
+            number(first.through.0),
+            number(lane.events),
             lane.oldest.as_microsecond(),
             lane.failures,
             lane.failing_since.map(Timestamp::as_microsecond),
             lane.next_at.map(Timestamp::as_microsecond),
+            written(&lane.stretches),
         ])
         .map(drop)
 }
@@ -173,7 +179,8 @@ fn load(
     let Some((scanned, health)) = kept else { return Ok(None) };
     let mut desk = Desk::new(scanned, health, limits);
     let mut lanes = connection.prepare_cached(
-        "SELECT tenant, kind, id, after, through, events, oldest, failures, failing_since, next_at
+        "SELECT tenant, kind, id, after, through, events, oldest, failures, failing_since, next_at,
+             further
          FROM target_lanes WHERE target = ?1 ORDER BY after",
     )?;
     let mut rows = lanes.query([target])?;
@@ -185,8 +192,8 @@ fn load(
         connection.prepare_cached("SELECT tenant, after, through FROM target_replays WHERE target = ?1")?;
     let mut rows = replays.query([target])?;
     while let Some(row) = rows.next()? {
-        let replay = Replay { after: place(row, 1)?, through: place(row, 2)? };
-        desk.replays.insert(id(row, 0, TenantId::parse)?, replay);
+        let key = (parsed(row, 0, TenantId::parse)?, place(row, 2)?);
+        desk.replays.insert(key, Replay::new(place(row, 1)?));
     }
     Ok(Some(desk))
 }
@@ -194,62 +201,58 @@ fn load(
 fn health(row: &Row<'_>) -> rusqlite::Result<Health> {
     let disabled: Option<String> = row.get(2)?;
     let code: Option<String> = row.get(7)?;
-    let given_up: i64 = row.get(10)?;
     Ok(Health {
         // A word of a newer version still means that nothing is to be sent.
-        disabled: time(row, 1)?
+        disabled: maybe_time(row, 1)?
             .zip(disabled.map(|word| Disabled::from_word(&word).unwrap_or(Disabled::ByHand))),
-        failing_since: time(row, 3)?,
+        failing_since: maybe_time(row, 3)?,
         failures: row.get(4)?,
-        last_success: time(row, 5)?,
-        last_failure: time(row, 6)?.zip(code.and_then(|code| Failure::from_code(&code))),
-        hold_until: time(row, 8)?,
-        gap_at: time(row, 9)?,
-        given_up: u64::try_from(given_up).unwrap_or_default(),
+        last_success: maybe_time(row, 5)?,
+        last_failure: maybe_time(row, 6)?.zip(code.and_then(|code| Failure::from_code(&code))),
+        hold_until: maybe_time(row, 8)?,
+        gap_at: maybe_time(row, 9)?,
+        given_up: total(row, 10)?,
     })
 }
 
 fn lane(row: &Row<'_>) -> rusqlite::Result<(LaneKey, Lane)> {
     let of = match row.get::<_, i64>(1)? {
-        2 => Of::Design(id(row, 2, DesignId::parse)?),
-        1 => Of::Project(id(row, 2, ProjectId::parse)?),
-        _ => Of::Tenant,
+        2 => LaneOf::Design(parsed(row, 2, DesignId::parse)?),
+        1 => LaneOf::Project(parsed(row, 2, ProjectId::parse)?),
+        _ => LaneOf::Tenant,
     };
-    let oldest = time(row, 6)?.unwrap_or_default();
-    let events: i64 = row.get(5)?;
-    let mut lane = Lane::kept(place(row, 3)?, place(row, 4)?, oldest);
-    lane.events = u64::try_from(events).unwrap_or_default();
+    let first = Stretch { after: place(row, 3)?, through: place(row, 4)? };
+    let further = maybe_parsed(row, 10, read)?.unwrap_or_default();
+    let mut lane = Lane::kept(Stretches::kept([first].into_iter().chain(further)), time(row, 6)?);
+    lane.events = total(row, 5)?;
     lane.failures = row.get(7)?;
-    (lane.failing_since, lane.next_at) = (time(row, 8)?, time(row, 9)?);
-    Ok((LaneKey { tenant: id(row, 0, TenantId::parse)?, of }, lane))
+    (lane.failing_since, lane.next_at) = (maybe_time(row, 8)?, maybe_time(row, 9)?);
+    Ok((LaneKey { tenant: parsed(row, 0, TenantId::parse)?, of }, lane))
 }
 
-fn kind(of: &Of) -> (i64, &str) {
+fn kind(of: &LaneOf) -> (i64, &str) {
     match of {
-        Of::Tenant => (0, ""),
-        Of::Project(id) => (1, id.as_str()),
-        Of::Design(id) => (2, id.as_str()),
+        LaneOf::Tenant => (0, ""),
+        LaneOf::Project(id) => (1, id.as_str()),
+        LaneOf::Design(id) => (2, id.as_str()),
     }
 }
 
-fn id<T>(row: &Row<'_>, at: usize, parse: fn(&str) -> Result<T, InvalidId>) -> rusqlite::Result<T> {
-    let text: String = row.get(at)?;
-    parse(&text).map_err(|error| rusqlite::Error::FromSqlConversionFailure(at, Type::Text, Box::new(error)))
+/// The stretches of a lane behind its first, as they are kept.
+fn written(stretches: &Stretches) -> Option<String> {
+    let further = stretches.all().skip(1).map(|it| format!("{}-{}", it.after.0, it.through.0));
+    Some(further.collect::<Vec<_>>().join(" ")).filter(|it| !it.is_empty())
 }
 
-fn time(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Timestamp>> {
-    let micros: Option<i64> = row.get(at)?;
-    let time = |it| {
-        Timestamp::from_microsecond(it)
-            .map_err(|error| rusqlite::Error::FromSqlConversionFailure(at, Type::Integer, Box::new(error)))
+/// Reads [`written`] back.
+fn read(text: &str) -> Result<Vec<Stretch>, ParseIntError> {
+    let one = |pair: &str| {
+        let (after, through) = pair.split_once('-').unwrap_or((pair, ""));
+        Ok(Stretch { after: Seq(after.parse()?), through: Seq(through.parse()?) })
     };
-    micros.map(time).transpose()
+    text.split(' ').map(one).collect()
 }
 
 fn place(row: &Row<'_>, at: usize) -> rusqlite::Result<Seq> {
-    row.get::<_, i64>(at).map(|number| Seq(u64::try_from(number).unwrap_or_default()))
-}
-
-fn number(seq: Seq) -> i64 {
-    i64::try_from(seq.0).unwrap_or(i64::MAX)
+    total(row, at).map(Seq)
 }

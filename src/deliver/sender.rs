@@ -3,19 +3,20 @@
 //! Invariants: nothing leads away from the target (no redirect, no proxy, no address that the guard has not judged); of
 //! the answer only the status and two headers count; the URL, whose path may be a secret, is in no error and no log line.
 
-use std::{error::Error as _, sync::Arc, time::Duration};
+use std::{error::Error as _, io, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use reqwest::{
-    Client, Response,
+    Certificate, Client, Response,
     header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
     redirect,
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use url::Url;
 
 use super::{
+    Config,
     guard::{Complaint, Guard, Refused},
     ladder,
     signature::Signer,
@@ -43,6 +44,8 @@ pub enum Failure {
     TimedOut,
     /// There was no connection, or it broke.
     Unreachable,
+    /// Nobody who is trusted vouches for the target, or the two speak no TLS in common.
+    TlsFailed,
     /// The host leads to an address that it may not have.
     AddressRefused,
 }
@@ -60,6 +63,7 @@ impl Failure {
             Self::Status(status) => format!("HTTP_{status}"),
             Self::TimedOut => "TIMED_OUT".to_owned(),
             Self::Unreachable => "UNREACHABLE".to_owned(),
+            Self::TlsFailed => "TLS_FAILED".to_owned(),
             Self::AddressRefused => "ADDRESS_REFUSED".to_owned(),
         }
     }
@@ -69,6 +73,7 @@ impl Failure {
         match code {
             "TIMED_OUT" => Some(Self::TimedOut),
             "UNREACHABLE" => Some(Self::Unreachable),
+            "TLS_FAILED" => Some(Self::TlsFailed),
             "ADDRESS_REFUSED" => Some(Self::AddressRefused),
             _ => code.strip_prefix("HTTP_")?.parse().ok().map(Self::Status),
         }
@@ -97,9 +102,23 @@ pub enum SetupError {
     /// Its secret is none.
     #[error("secret {0}")]
     Key(#[from] super::signature::NotAKey),
+    /// Nobody could vouch for it.
+    #[error("ca_file {0}")]
+    Authorities(#[from] NoAuthorities),
     /// There can be no HTTP client.
     #[error("there can be no HTTP client")]
     Client(#[source] Arc<reqwest::Error>),
+}
+
+/// Why a file names no authority.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum NoAuthorities {
+    /// It cannot be read.
+    #[error("cannot be read: {0}")]
+    Unreadable(Arc<io::Error>),
+    /// It holds something else.
+    #[error("holds no certificates in PEM")]
+    NoCertificates,
 }
 
 /// Sends to one target.
@@ -110,23 +129,29 @@ pub(super) struct Sender {
 }
 
 impl Sender {
-    /// A sender to this URL, which may lead to the private hosts that are named.
+    /// A sender to the target's URL, which may lead to the private hosts that are named.
     ///
     /// # Errors
-    /// When the URL can be no target.
-    pub(super) fn try_new(
-        url: &SecretString,
-        allow_private: &[String],
+    /// When the URL can be no target, or nobody could vouch for it.
+    pub(super) fn try_new(config: &Config, signer: Signer) -> Result<Self, SetupError> {
+        let url = Url::parse(config.url.expose_secret()).map_err(|_| Complaint::NotAUrl)?;
+        let guard = Guard::try_new(&url, &config.allow_private)?;
+        let authorities = config.authorities.as_deref().map(authorities).transpose()?;
+        Self::guarded(url, guard, authorities, signer, config.timeout)
+    }
+
+    fn guarded(
+        url: Url,
+        guard: Guard,
+        authorities: Option<Vec<Certificate>>,
         signer: Signer,
         timeout: Duration,
     ) -> Result<Self, SetupError> {
-        let url = Url::parse(url.expose_secret()).map_err(|_| Complaint::NotAUrl)?;
-        let guard = Guard::try_new(&url, allow_private)?;
-        Self::guarded(url, guard, signer, timeout)
-    }
-
-    fn guarded(url: Url, guard: Guard, signer: Signer, timeout: Duration) -> Result<Self, SetupError> {
-        let client = Client::builder()
+        let builder = match authorities {
+            Some(these) => Client::builder().tls_certs_only(these),
+            None => Client::builder(),
+        };
+        let client = builder
             .user_agent(concat!("heliograph/", env!("CARGO_PKG_VERSION")))
             .https_only(url.scheme() == "https")
             .dns_resolver(Arc::new(guard))
@@ -197,9 +222,31 @@ fn failure(error: &reqwest::Error) -> Failure {
         if it.is::<Refused>() {
             return Failure::AddressRefused;
         }
+        if error.is_connect() && it.downcast_ref::<io::Error>().is_some_and(is_of_tls) {
+            return Failure::TlsFailed;
+        }
         cause = it.source();
     }
     if error.is_timeout() { Failure::TimedOut } else { Failure::Unreachable }
+}
+
+/// What is wrong with a certificate, or with what should be TLS, comes as data that is invalid. One such error may hold
+/// another, which its own chain passes over.
+fn is_of_tls(error: &io::Error) -> bool {
+    let mut innermost = error;
+    while let Some(inner) = innermost.get_ref().and_then(|it| it.downcast_ref::<io::Error>()) {
+        innermost = inner;
+    }
+    innermost.kind() == io::ErrorKind::InvalidData
+}
+
+/// Read while the gateway starts, before anybody is served.
+fn authorities(path: &Path) -> Result<Vec<Certificate>, NoAuthorities> {
+    let pem = std::fs::read(path).map_err(|error| NoAuthorities::Unreadable(Arc::new(error)))?;
+    match Certificate::from_pem_bundle(&pem) {
+        Ok(these) if !these.is_empty() => Ok(these),
+        _ => Err(NoAuthorities::NoCertificates),
+    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ pub enum Outcome {
     Delivered,
     /// A status from 300 to 499.
     Rejected,
-    /// Any other status, or no connection.
+    /// Any other status, no connection, or no TLS.
     Failed,
     /// No answer in time.
     TimedOut,
@@ -44,7 +44,7 @@ impl From<Failure> for Outcome {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Status(300..=499) => Self::Rejected,
-            Failure::Status(_) | Failure::Unreachable => Self::Failed,
+            Failure::Status(_) | Failure::Unreachable | Failure::TlsFailed => Self::Failed,
             Failure::TimedOut => Self::TimedOut,
             Failure::AddressRefused => Self::AddressRefused,
         }
@@ -57,6 +57,7 @@ pub struct Tally {
     outcomes: [AtomicU64; Outcome::ALL.len()],
     pending: AtomicU64,
     disabled: AtomicBool,
+    stalled: AtomicBool,
 }
 
 impl Tally {
@@ -69,6 +70,11 @@ impl Tally {
         self.disabled.store(disabled, Relaxed);
     }
 
+    /// How far the target has come could be written down, or could not.
+    pub(super) fn stalls(&self, stalled: bool) {
+        self.stalled.store(stalled, Relaxed);
+    }
+
     /// How many tries ended so.
     #[must_use]
     pub fn total(&self, outcome: Outcome) -> u64 {
@@ -79,6 +85,12 @@ impl Tally {
     #[must_use]
     pub fn pending(&self) -> u64 {
         self.pending.load(Relaxed)
+    }
+
+    /// Whether nothing is sent because how far the target has come cannot be written down.
+    #[must_use]
+    pub fn is_stalled(&self) -> bool {
+        self.stalled.load(Relaxed)
     }
 
     /// Whether nothing is sent any more.

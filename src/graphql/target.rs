@@ -223,8 +223,8 @@ impl OutboundTarget {
         self.report.health.last_failure.map(|(at, _)| DateTime(at))
     }
 
-    /// Why it did not: `HTTP_` and the status (redirects are not followed), `TIMED_OUT`, `UNREACHABLE`, or `ADDRESS_REFUSED`
-    /// where its host leads to a private address.
+    /// Why it did not: `HTTP_` and the status (redirects are not followed), `TIMED_OUT`, `UNREACHABLE`, `TLS_FAILED` where
+    /// its certificate is not trusted or not of its host, or `ADDRESS_REFUSED` where its host leads to a private address.
     async fn last_failure_code(&self) -> Option<String> {
         self.report.health.last_failure.map(|(_, failure)| failure.code())
     }

@@ -76,6 +76,7 @@ macro_rules! hold {
                 a_hundred_prunings_keep_the_journal_small
                 an_erased_tenant_is_gone_and_no_other
                 a_stretch_says_what_is_gone_of_its_tenants_only
+                what_is_gone_of_one_tenant_is_told_once_to_who_reads_on_page_by_page
             }
         }
     };

@@ -81,7 +81,7 @@ impl Ring {
         }
         let from = self.events.partition_point(|event| event.seq <= after);
         let wanted = self.events.range(from..).filter(|event| of.include(&event.tenant));
-        Some(Stretch { events: wanted.take(limit).map(Arc::clone).collect(), gone: false })
+        Some(Stretch { events: wanted.take(limit).map(Arc::clone).collect(), gone: None })
     }
 }
 

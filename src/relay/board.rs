@@ -20,9 +20,8 @@ pub(super) use stopped::AHEAD;
 use stopped::FIRST_PARKING;
 use tokio::time::Instant;
 
-use super::lane::LaneKey;
 use crate::{
-    domain::{Seq, TenantId},
+    domain::{LaneKey, Seq, TenantId},
     journal::Waiting,
 };
 
@@ -144,7 +143,7 @@ impl Board {
     /// Takes a delivery in. One of a tenant that is full is left on disk, to be [asked for](Self::lacking) later.
     /// Says whether it is held now.
     pub(super) fn add(&mut self, delivery: Waiting) -> bool {
-        let Some(key) = LaneKey::of(&delivery) else { return false };
+        let Some(key) = LaneKey::of_delivery(&delivery.delivery) else { return false };
         let desk = self.desks.entry(key.tenant.clone()).or_default();
         if delivery.seq <= desk.loaded {
             return false;
@@ -197,7 +196,7 @@ impl Board {
             desk.behind = deliveries.len() == asked;
         }
         for delivery in deliveries {
-            if let Some(key) = LaneKey::of(&delivery) {
+            if let Some(key) = LaneKey::of_delivery(&delivery.delivery) {
                 self.hold(key, delivery);
             }
         }
@@ -207,11 +206,12 @@ impl Board {
     /// What the next worker is to do, if there is work and a place for it.
     pub(super) fn next(&mut self, now: Instant) -> Option<Work> {
         self.wake_due(now);
-        if self.quick_running < QUICK
+        while self.quick_running < QUICK
             && let Some(key) = self.quick.pop_front()
         {
-            self.quick_running += 1;
-            return self.begin(key, Kind::Quick);
+            if let Some(work) = self.begin(key, Kind::Quick) {
+                return Some(work);
+            }
         }
         if self.looks_running >= LOOKS {
             return None;
@@ -232,20 +232,27 @@ impl Board {
             if desk.in_turns {
                 self.turns.push_back(tenant);
             }
-            let Some(key) = key else { continue };
-            desk.looks_running += 1;
-            self.looks_running += 1;
-            return self.begin(key, Kind::Look);
+            if let Some(work) = key.and_then(|key| self.begin(key, Kind::Look)) {
+                return Some(work);
+            }
         }
         None
     }
 
+    /// Gives a place to a lane, if it is there: a place that nobody has is never given back.
     fn begin(&mut self, key: LaneKey, kind: Kind) -> Option<Work> {
         let desk = self.desks.get_mut(&key.tenant)?;
         let free = desk.free(&key);
         let lane = desk.lanes.get_mut(&key)?;
         lane.state = State::Running(kind);
         lane.begun_at = desk.wakes;
+        match kind {
+            Kind::Quick => self.quick_running += 1,
+            Kind::Look => {
+                self.looks_running += 1;
+                desk.looks_running += 1;
+            }
+        }
         let may_go = lane.queue.iter().take(free);
         let batch = match kind {
             Kind::Quick => may_go.take_while(|it| !it.delivery.is_completion()).cloned().collect(),
@@ -320,6 +327,11 @@ impl Board {
                 self.make_ready(&key);
             }
         }
+    }
+
+    /// How many deliveries are held.
+    pub(super) fn waiting(&self) -> usize {
+        self.desks.values().map(|desk| desk.held).sum()
     }
 
     /// When the next lane has rested.

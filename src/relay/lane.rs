@@ -4,45 +4,18 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     board::{Kind, Turn, Wait, Work},
+    pace::Pace,
     standing::Standing,
 };
 use crate::{
     catalog::{self, Catalog, Lane, NotConnected, Upstream, Usage},
     clock::{self, Clock},
-    domain::{DesignId, DesignKey, Fingerprint, ProjectId, TenantId, event::Switch},
+    domain::{DesignKey, Fingerprint, ProjectId, event::Switch},
     journal::{Announced, Error, Journal, Outcome, Waiting},
 };
 
-/// Deliveries that must keep their order share a lane.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct LaneKey {
-    pub(super) tenant: TenantId,
-    of: Of,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Of {
-    Design(DesignId),
-    Project(ProjectId),
-    /// Events that name neither.
-    Tenant,
-}
-
-impl LaneKey {
-    /// The lane of a delivery. One without a tenant has none: the journal never tells of it.
-    pub(super) fn of(waiting: &Waiting) -> Option<Self> {
-        let delivery = &waiting.delivery;
-        let of = match (&delivery.design, &delivery.project) {
-            (Some(design), _) => Of::Design(design.clone()),
-            (None, Some(project)) => Of::Project(project.clone()),
-            (None, None) => Of::Tenant,
-        };
-        Some(Self { tenant: delivery.tenant.clone()?, of })
-    }
-}
-
-/// How long an event waits for its summary, counted from when it reached us or was to be told again. Then it is announced without, so that
-/// people hear of it; the field `summary` asks Aurora again when it is read.
+/// How long an event waits for its summary, counted from when it reached us or was to be told again. Then it is announced
+/// without, so that people hear of it; the field `summary` asks Aurora again when it is read.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How long an event waits while Aurora is out and nobody knows its project: without it, those who follow the project
@@ -58,6 +31,7 @@ pub(super) struct Rereader {
     pub(super) catalog: Catalog,
     pub(super) clock: Clock,
     pub(super) standing: Standing,
+    pub(super) pace: Arc<Pace>,
     /// How long an event waits for its tenant to be connected: as long as events are kept. Then it is announced without
     /// its summary, so that nothing that was acknowledged is lost.
     pub(super) patience_for_key: Duration,
@@ -181,6 +155,10 @@ impl Rereader {
         };
         if let Announced::Event(event) = self.journal.announce(waiting.seq, outcome).await? {
             tracing::info!(seq = event.seq.0, event = %event.delivery.name, "announced");
+            // What is told again came long ago, and is not late.
+            if event.replay_of.is_none() {
+                self.pace.announced(clock::between(event.delivery.received_at, self.clock.now()));
+            }
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::check;
 
 /// Each brings the tables one version further; the file's `user_version` counts those that ran.
-pub(super) const MIGRATIONS: [&str; 9] = [
+pub(super) const MIGRATIONS: [&str; 10] = [
     include_str!("0001_start.sql"),
     include_str!("0002_projects_of_designs.sql"),
     include_str!("0003_keys.sql"),
@@ -23,6 +23,7 @@ pub(super) const MIGRATIONS: [&str; 9] = [
     include_str!("0007_journal.sql"),
     include_str!("0008_calls.sql"),
     include_str!("0009_damaged.sql"),
+    include_str!("0010_deliver.sql"),
 ];
 
 /// "HELI": tells our files from those of other programs.

@@ -22,6 +22,7 @@ mod metrics;
 mod order;
 mod outbound;
 mod pages;
+mod preload;
 mod project;
 mod reconcile;
 mod relay;

@@ -29,13 +29,26 @@ fn named(text: &str) -> BTreeSet<String> {
     words.filter(|it| it.starts_with("heliograph_")).map(ToOwned::to_owned).collect()
 }
 
-#[tokio::test]
-async fn the_documented_metrics_are_those_on_the_page() {
-    assert_eq!(named(&read("docs/metrics.md")), announced().await);
+/// The metric that a series is part of.
+fn base(name: &str) -> String {
+    let parts = ["_bucket", "_sum", "_count"].iter().find_map(|it| name.strip_suffix(it));
+    parts.unwrap_or(name).to_owned()
 }
 
 #[tokio::test]
-async fn the_dashboard_asks_only_for_metrics_that_there_are() {
+async fn the_documented_metrics_are_those_on_the_page() {
+    let documented: BTreeSet<_> = named(&read("docs/metrics.md")).iter().map(|it| base(it)).collect();
+    assert_eq!(documented, announced().await);
+    // What the other pages tell to watch is there too.
+    for page in ["docs/outbound-webhooks.md", "docs/disk-trouble.md", "docs/resilience.md", "README.md"] {
+        let unknown: Vec<_> =
+            named(&read(page)).into_iter().filter(|it| !documented.contains(&base(it))).collect();
+        assert!(unknown.is_empty(), "{page}: {unknown:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_dashboard_shows_every_metric_and_asks_for_no_other() {
     let dashboard: Value = serde_json::from_str(&read("docker/grafana-dashboard.json")).unwrap();
     let announced = announced().await;
     let mut asked = BTreeSet::new();
@@ -44,21 +57,20 @@ async fn the_dashboard_asks_only_for_metrics_that_there_are() {
             asked.extend(named(target["expr"].as_str().unwrap()));
         }
     }
-    let base = |name: &String| {
-        let parts = ["_bucket", "_sum", "_count"].iter().find_map(|it| name.strip_suffix(it));
-        parts.unwrap_or(name).to_owned()
-    };
     let unknown: Vec<_> = asked.iter().filter(|it| !announced.contains(&base(it))).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
-    let upstream = announced.iter().filter(|it| it.starts_with("heliograph_upstream_"));
-    let unseen: Vec<_> = upstream.filter(|it| !asked.iter().any(|asked| base(asked) == **it)).collect();
+    let unseen: Vec<_> =
+        announced.iter().filter(|it| !asked.iter().any(|asked| base(asked) == **it)).collect();
     assert!(unseen.is_empty(), "nobody would see {unseen:?}");
 }
 
-#[tokio::test]
-async fn each_panel_of_the_dashboard_has_its_own_place_and_something_to_show() {
+/// The units that its panels may have, by Grafana's names: a panel without one shows bare numbers.
+const UNITS: [&str; 6] = ["short", "s", "percentunit", "ops", "reqps", "cpm"];
+
+#[test]
+fn each_panel_of_the_dashboard_has_its_own_place_a_unit_and_something_to_show() {
     let dashboard: Value = serde_json::from_str(&read("docker/grafana-dashboard.json")).unwrap();
-    let mut ids = BTreeSet::new();
+    let (mut ids, mut taken, mut shown) = (BTreeSet::new(), BTreeSet::new(), 1);
     for panel in dashboard["panels"].as_array().unwrap() {
         let title = panel["title"].as_str().unwrap();
         assert!(ids.insert(panel["id"].as_u64().unwrap()), "{title} has another's id");
@@ -67,7 +79,19 @@ async fn each_panel_of_the_dashboard_has_its_own_place_and_something_to_show() {
             place["x"].as_u64().unwrap() + place["w"].as_u64().unwrap() <= 24,
             "{title} is wider than the page"
         );
-        if panel["type"] != "row" {
+        for y in 0..place["h"].as_u64().unwrap() {
+            for x in 0..place["w"].as_u64().unwrap() {
+                let square = (place["x"].as_u64().unwrap() + x, place["y"].as_u64().unwrap() + y);
+                assert!(taken.insert(square), "{title} lies on another panel");
+            }
+        }
+        if panel["type"] == "row" {
+            assert!(shown > 0, "there is nothing in the row before {title}");
+            shown = 0;
+        } else {
+            shown += 1;
+            let unit = panel["fieldConfig"]["defaults"]["unit"].as_str().unwrap();
+            assert!(UNITS.contains(&unit), "{title} is in {unit}");
             assert!(!panel["targets"].as_array().unwrap().is_empty(), "{title} shows nothing");
             assert!(panel["description"].as_str().unwrap().len() > 20, "{title} does not say what it means");
         }

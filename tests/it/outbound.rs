@@ -1,7 +1,9 @@
 //! Events delivered by webhooks of our own: signed, in order, again and again, to whom they belong and nowhere else.
 
+mod names;
 mod operators;
 mod targets;
+mod tls;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -260,6 +262,50 @@ async fn a_target_that_asks_for_time_gets_it() {
     let said = crm.said();
     assert_eq!(said.len(), 3);
     assert!(said[1..].iter().all(|it| it.sent_at() >= said[0].sent_at() + 600), "{said:#?}");
+}
+
+/// The longest rests behind the first failure, the second, and so on, in seconds, as the documentation has them.
+const RESTS: [i64; 9] = [5, 20, 80, 300, 1_200, 3_600, 7_200, 14_400, 21_600];
+
+#[tokio::test]
+async fn a_message_is_tried_ever_more_seldom_for_a_day_while_others_are_taken_and_then_given_up() {
+    const A_DAY: i64 = 24 * 60 * 60;
+    let crm = Crm::start().await;
+    let world = world(&crm, &[]).await;
+    let ((_, bad), (_, good)) = (world.design().await, world.design().await);
+    crm.answers(|body| {
+        let fails = body["data"]["jobId"] == "bad";
+        if fails { StatusCode::BAD_REQUEST } else { StatusCode::OK }.into_response()
+    });
+    world.complete(&bad, "bad").await;
+    hears(&world, &crm, 1).await;
+    world.complete(&bad, "behind").await;
+    pending_become(&world, 2).await;
+    world.advance(Duration::from_secs(1));
+    world.complete(&good, "good").await;
+    takes(&world, &crm, 1).await;
+    let (begun, mut passed) = (crm.said()[0].sent_at(), 0_i64);
+    while seen(&world).await["givenUp"] == 0 {
+        // In steps that are short beside what has passed, so that each try has nearly the time at which it was due.
+        let step = (passed / 16).clamp(1, 600);
+        world.advance(Duration::from_secs(step.unsigned_abs()));
+        passed = world.clock.now().as_second() - begun;
+        assert!(passed < A_DAY + RESTS[8] + 3_600, "it is never given up");
+    }
+    takes(&world, &crm, 2).await;
+    pending_become(&world, 0).await;
+    assert_eq!(crm.taken(), ["good", "behind"]);
+    let said = crm.said();
+    let tries: Vec<_> = said.iter().filter(|it| it.job() == "bad").map(|it| it.sent_at() - begun).collect();
+    for (at, pair) in tries.windows(2).enumerate() {
+        let (rest, longest) = (pair[1] - pair[0], RESTS[at.min(RESTS.len() - 1)]);
+        let late = 3 + pair[1] / 8;
+        assert!(rest >= 1 && rest <= longest + late, "rest {at} of {tries:?}");
+    }
+    assert!(tries.len() >= RESTS.len() && tries.last().is_some_and(|last| *last >= A_DAY), "{tries:?}");
+    // Chance decides: whoever always rested as long as possible would not come so often.
+    assert!(tries[RESTS.len() - 1] < RESTS.iter().sum(), "{tries:?}");
+    assert_eq!(world.count(r#"heliograph_outbound_tries_total{target="crm",outcome="given_up"}"#).await, 1);
 }
 
 #[tokio::test]

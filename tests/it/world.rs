@@ -1,6 +1,7 @@
 //! A small world: an Aurora sandbox, a gateway before it, and a clock that moves both.
 
 mod answer;
+pub(crate) mod authority;
 pub(crate) mod crm;
 pub(crate) mod issuer;
 mod listener;

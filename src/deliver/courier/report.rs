@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::{
-    super::desk::{Disabled, Health, Replay},
+    super::desk::{Disabled, Health},
     Courier,
 };
 use crate::{
@@ -94,7 +94,7 @@ impl Courier {
                 answer
             }
             Command::Redeliver { tenant, after, through, answer } => {
-                self.desk.replay(tenant, Replay { after, through });
+                self.desk.replay(&tenant, after, through);
                 answer
             }
         };

@@ -1,8 +1,11 @@
 //! Reading on in the journal, as far as the desk has room.
 
-use super::{super::desk::Replay, Courier};
+use super::{
+    super::desk::{Replay, ReplayKey},
+    Courier,
+};
 use crate::{
-    domain::{Event, MessageType, TenantId, viewer::Tenants},
+    domain::{Event, MessageType, Seq, viewer::Tenants},
     journal,
 };
 
@@ -13,10 +16,10 @@ impl Courier {
     /// A page of what is to be sent once more, else of what is new. Says whether there may be more.
     pub(super) async fn take_in(&mut self) -> Result<bool, journal::Error> {
         let head = self.heads.borrow_and_update().events;
-        if let Some((tenant, replay)) = self.desk.replays.first_key_value().map(|(t, r)| (t.clone(), *r))
+        if let Some((key, replay)) = self.desk.replays.first_key_value().map(|(key, it)| (key.clone(), *it))
             && self.desk.takes_more()
         {
-            return self.replay(tenant, replay).await;
+            return self.replay(&key, replay).await;
         }
         let takes = self.desk.takes_more();
         let from = if takes { self.desk.scanned } else { self.desk.ahead.through.max(self.desk.scanned) };
@@ -24,13 +27,6 @@ impl Courier {
             return Ok(false);
         }
         let stretch = self.means.journal.stretch(&self.tenants, from, PAGE).await?;
-        if stretch.gone && takes {
-            tracing::error!(
-                target.name = self.name,
-                "events are gone from the journal that were not yet sent"
-            );
-            self.desk.found_gap(self.means.clock.now());
-        }
         let whole = stretch.events.len() < PAGE;
         for event in stretch.events {
             if !takes {
@@ -42,6 +38,7 @@ impl Courier {
                 self.desk.scanned_to(event.seq);
             } else {
                 // Full: the rest is counted at the next turn.
+                self.tell_gap(stretch.gone);
                 return Ok(true);
             }
         }
@@ -50,22 +47,35 @@ impl Courier {
         } else if whole {
             self.desk.ahead.through = self.desk.ahead.through.max(head);
         }
+        self.tell_gap(stretch.gone);
         Ok(!whole)
     }
 
-    async fn replay(&mut self, tenant: TenantId, replay: Replay) -> Result<bool, journal::Error> {
+    /// What is gone is told when its place is passed, which is once.
+    fn tell_gap(&mut self, gone: Option<Seq>) {
+        if gone.is_some_and(|gone| gone <= self.desk.scanned) {
+            tracing::error!(
+                target.name = self.name,
+                "events are gone from the journal that were not yet sent"
+            );
+            self.desk.found_gap(self.means.clock.now());
+        }
+    }
+
+    async fn replay(&mut self, key: &ReplayKey, replay: Replay) -> Result<bool, journal::Error> {
+        let (tenant, through) = key;
         let only = Tenants::Only(vec![tenant.clone()]);
         let stretch = self.means.journal.stretch(&only, replay.after, PAGE).await?;
         let whole = stretch.events.len() < PAGE;
-        for event in stretch.events.iter().take_while(|it| it.seq <= replay.through) {
-            if self.wants(event) && !self.desk.admit_again(event) {
+        for event in stretch.events.iter().take_while(|it| it.seq <= *through) {
+            if self.wants(event) && !self.desk.admit_again(event, replay.since) {
                 // No room, or its lane is being served: when that has ended, this goes on.
                 return Ok(self.running.is_empty());
             }
-            self.desk.replayed_to(&tenant, event.seq);
+            self.desk.replayed_to(key, event.seq);
         }
-        if whole || stretch.events.last().is_some_and(|it| it.seq >= replay.through) {
-            self.desk.replayed_to(&tenant, replay.through);
+        if whole || stretch.events.last().is_some_and(|it| it.seq >= *through) {
+            self.desk.replayed_to(key, *through);
         }
         Ok(true)
     }

@@ -6,23 +6,30 @@ use futures_util::FutureExt;
 
 use super::super::{
     Means,
-    desk::{Ended, LaneKey, Turn},
+    desk::{Ended, Stretch, Stretches, Turn},
     payload::{self, Told},
     sender::Sender,
 };
 use crate::{
-    domain::{Event, MessageType, Seq},
+    domain::{Event, LaneKey, LaneOf, MessageType, Seq},
     journal::{self, Filter},
 };
 
 /// Events read from the journal in one go, to find the first of a lane: its filter lets few others through.
 const PAGE: usize = 16;
 
-/// How a turn ended, and whether events of its lane were found to be gone.
+/// How a turn ended, and how many events of its lane were found to be gone.
 #[derive(Debug)]
 pub(super) struct Done {
     pub(super) how: Ended,
-    pub(super) gap: bool,
+    pub(super) gone: u64,
+}
+
+/// What was found in the journal of that which waits in a lane: the first, and how many, as far as they were looked for.
+#[derive(Debug, Default)]
+struct Found {
+    first: Option<Arc<Event>>,
+    count: u64,
 }
 
 /// What a turn needs.
@@ -39,52 +46,64 @@ impl Post {
         let done = AssertUnwindSafe(self.turn(turn)).catch_unwind().await;
         done.unwrap_or_else(|_panic| {
             tracing::error!(target.name = self.target, "a turn broke off; it is taken again");
-            Done { how: Ended::Unread, gap: false }
+            Done { how: Ended::Unread, gone: 0 }
         })
     }
 
     async fn turn(&self, turn: Turn) -> Done {
-        let (found, gap) = match turn.head.clone() {
-            Some(head) => (Ok(Some(head)), false),
+        let found = match turn.head.clone() {
+            Some(head) => Ok((Some(head), 0)),
             None => self.first(&turn).await,
         };
-        let how = match found {
-            Ok(Some(event)) => self.send(event).await,
-            Ok(None) => Ended::Empty(turn.through),
+        match found {
+            Ok((Some(event), gone)) => Done { how: self.send(event).await, gone },
+            Ok((None, gone)) => Done { how: Ended::Empty(turn.through), gone },
             Err(error) => {
                 tracing::error!(target.name = self.target, error = %error, "the journal cannot be read");
-                Ended::Unread
+                Done { how: Ended::Unread, gone: 0 }
             }
-        };
-        Done { how, gap }
-    }
-
-    /// The first event that waits in a lane; and whether what waited before it is gone.
-    async fn first(&self, turn: &Turn) -> (Result<Option<Arc<Event>>, journal::Error>, bool) {
-        let filter = turn.lane.filter();
-        match self.search(&turn.lane, &filter, Some(turn.after), turn.through).await {
-            Err(journal::Error::Expired { .. }) => {
-                (self.search(&turn.lane, &filter, None, turn.through).await, true)
-            }
-            found => (found, false),
         }
     }
 
+    /// The first event of a lane's first stretch; and how many of all that wait in the lane are gone.
+    async fn first(&self, turn: &Turn) -> Result<(Option<Arc<Event>>, u64), journal::Error> {
+        let first = Stretches::kept([Stretch { after: turn.after, through: turn.through }]);
+        match self.search(&turn.lane, &first, Some(turn.after), 1).await {
+            // Some of the tenant's are gone; whether they were this lane's is seen by counting.
+            Err(journal::Error::Expired { .. }) => {
+                let found = self.search(&turn.lane, &turn.stretches, None, turn.events).await?;
+                let gone = turn.events.saturating_sub(found.count);
+                Ok((found.first.filter(|it| it.seq <= turn.through), gone))
+            }
+            found => Ok((found?.first, 0)),
+        }
+    }
+
+    /// Looks for what waits in a lane, until so many are found.
     async fn search(
         &self,
         lane: &LaneKey,
-        filter: &Filter,
+        stretches: &Stretches,
         mut after: Option<Seq>,
-        through: Seq,
-    ) -> Result<Option<Arc<Event>>, journal::Error> {
+        wanted: u64,
+    ) -> Result<Found, journal::Error> {
+        let (filter, mut found) = (filter(lane), Found::default());
+        let waits = |it: &Event| {
+            LaneKey::of(it) == *lane
+                && self.types.contains(&MessageType::of(&it.delivery))
+                && stretches.hold(it.seq)
+        };
         loop {
-            let slice = self.means.journal.events(&lane.tenant, filter, after, PAGE).await?;
+            let slice = self.means.journal.events(&lane.tenant, &filter, after, PAGE).await?;
             let last = slice.events.last().map(|it| it.seq);
-            let is_first = |it: &Arc<Event>| {
-                LaneKey::of(it) == *lane && self.types.contains(&MessageType::of(&it.delivery))
-            };
-            let found = slice.events.into_iter().take_while(|it| it.seq <= through).find(is_first);
-            if found.is_some() || !slice.more || last.is_none_or(|it| it >= through) {
+            for event in slice.events.into_iter().filter(|it| waits(it)) {
+                found.first.get_or_insert(event);
+                found.count += 1;
+                if found.count >= wanted {
+                    return Ok(found);
+                }
+            }
+            if !slice.more || last.is_none_or(|it| it >= stretches.end()) {
                 return Ok(found);
             }
             after = last;
@@ -112,5 +131,14 @@ impl Post {
                 Ended::Rejected(event, rejected)
             }
         }
+    }
+}
+
+/// What narrows the journal down to a lane. Events of others may still be among what it lets through.
+fn filter(lane: &LaneKey) -> Filter {
+    match &lane.of {
+        LaneOf::Design(design) => Filter { design: Some(design.clone()), ..Filter::default() },
+        LaneOf::Project(project) => Filter { project: Some(project.clone()), ..Filter::default() },
+        LaneOf::Tenant => Filter::default(),
     }
 }

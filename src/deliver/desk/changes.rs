@@ -2,15 +2,15 @@
 
 use std::collections::HashSet;
 
-use super::LaneKey;
-use crate::domain::TenantId;
+use super::ReplayKey;
+use crate::domain::LaneKey;
 
 /// What has changed since it was last written down.
 #[derive(Debug, Default)]
 pub(in crate::deliver) struct Unsaved {
     pub(in crate::deliver) target: bool,
     pub(in crate::deliver) lanes: HashSet<LaneKey>,
-    pub(in crate::deliver) replays: HashSet<TenantId>,
+    pub(in crate::deliver) replays: HashSet<ReplayKey>,
 }
 
 impl Unsaved {

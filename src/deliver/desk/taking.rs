@@ -4,14 +4,30 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Desk, Lane, LaneKey, MOST_LANES, lane::State};
-use crate::domain::{Event, Seq, TenantId, viewer::Tenants};
+use super::{Desk, Lane, MOST_LANES, lane::State};
+use crate::domain::{Event, LaneKey, Seq, TenantId, viewer::Tenants};
 
-/// A stretch of one tenant's events that is to be sent once more.
+/// Stretches of one tenant that may wait to be sent once more. Further ones are joined with the last, and what lies between
+/// them is sent as well.
+pub(super) const MOST_REPLAYS: usize = 64;
+
+/// Whose events are to be sent once more, and up to where.
+pub(in crate::deliver) type ReplayKey = (TenantId, Seq);
+
+/// How far a stretch of one tenant's events that is to be sent once more has been taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::deliver) struct Replay {
+    /// All of the tenant's events behind this were asked for, up to the end of the stretch.
+    pub(in crate::deliver) since: Seq,
+    /// Those up to this are taken in.
     pub(in crate::deliver) after: Seq,
-    pub(in crate::deliver) through: Seq,
+}
+
+impl Replay {
+    /// One of which nothing is taken in yet.
+    pub(in crate::deliver) fn new(after: Seq) -> Self {
+        Self { since: after, after }
+    }
 }
 
 /// What waits in the journal behind `scanned` while nothing more is taken in.
@@ -32,10 +48,10 @@ impl Desk {
             self.resting.retain(|(_, it)| *it != key);
             self.unsaved.lanes.insert(key);
         }
-        let strange: Vec<_> = self.replays.keys().filter(|it| !tenants.include(it)).cloned().collect();
-        for tenant in strange {
-            self.replays.remove(&tenant);
-            self.unsaved.replays.insert(tenant);
+        let strange: Vec<_> = self.replays.keys().filter(|it| !tenants.include(&it.0)).cloned().collect();
+        for key in strange {
+            self.replays.remove(&key);
+            self.unsaved.replays.insert(key);
         }
     }
 
@@ -48,11 +64,7 @@ impl Desk {
     pub(in crate::deliver) fn admit(&mut self, event: &Arc<Event>) -> bool {
         let (key, no_room) = (LaneKey::of(event), self.lanes.len() >= MOST_LANES);
         match self.lanes.get_mut(&key) {
-            Some(lane) if event.seq > lane.through => {
-                lane.through = event.seq;
-                lane.events += 1;
-            }
-            Some(_) => {}
+            Some(lane) => lane.events += u64::from(lane.stretches.extend(event.seq)),
             None if no_room => {
                 self.full = true;
                 return false;
@@ -71,22 +83,36 @@ impl Desk {
         true
     }
 
-    /// Takes an event in once more. Says no where there is no room, or its lane is just being served.
-    pub(in crate::deliver) fn admit_again(&mut self, event: &Arc<Event>) -> bool {
-        let key = LaneKey::of(event);
-        match self.lanes.get_mut(&key) {
-            Some(lane) if event.seq <= lane.after => {
-                if lane.state == State::Running {
-                    return false;
-                }
-                lane.after = Seq(event.seq.0.saturating_sub(1));
-                lane.events += 1;
-                lane.head = Some(Arc::clone(event));
+    /// Takes an event in once more, which was asked for together with all of its tenant's behind `since`. Says no where
+    /// there is no room, or where it would go before one that is just being sent.
+    pub(in crate::deliver) fn admit_again(&mut self, event: &Arc<Event>, since: Seq) -> bool {
+        let (key, no_room, scanned) = (LaneKey::of(event), self.lanes.len() >= MOST_LANES, self.scanned);
+        let Some(lane) = self.lanes.get_mut(&key) else {
+            self.full |= no_room;
+            if !no_room {
+                self.lanes.insert(key.clone(), Lane::again(event, scanned));
+                self.ready.push_back(key.clone());
                 self.unsaved.lanes.insert(key);
-                true
             }
-            _ => self.admit(event),
+            return !no_room;
+        };
+        let goes_first = lane.after().is_some_and(|after| event.seq <= after);
+        if goes_first && lane.state == State::Running {
+            return false;
         }
+        if lane.stretches.ask_again(event.seq, since, scanned) {
+            lane.events += 1;
+            lane.oldest = lane.oldest.min(event.delivery.received_at);
+        }
+        if goes_first {
+            lane.front_is(Some(Arc::clone(event)));
+            if let State::Resting(until) = lane.state {
+                self.resting.remove(&(until, key.clone()));
+                self.wake(&key);
+            }
+        }
+        self.unsaved.lanes.insert(key);
+        true
     }
 
     /// Everything up to here is taken in, or is none of this target's.
@@ -104,24 +130,32 @@ impl Desk {
     }
 
     /// Asks for a stretch to be sent once more. What is not scanned yet comes by itself.
-    pub(in crate::deliver) fn replay(&mut self, tenant: TenantId, mut wanted: Replay) {
-        wanted.through = wanted.through.min(self.scanned);
-        if wanted.after >= wanted.through {
+    pub(in crate::deliver) fn replay(&mut self, tenant: &TenantId, mut after: Seq, mut through: Seq) {
+        through = through.min(self.scanned);
+        if after >= through {
             return;
         }
-        let replay = self.replays.entry(tenant.clone()).or_insert(wanted);
-        replay.after = replay.after.min(wanted.after);
-        replay.through = replay.through.max(wanted.through);
-        self.unsaved.replays.insert(tenant);
+        let mut its = self.replays.keys().filter(|(whose, _)| whose == tenant);
+        if its.clone().count() >= MOST_REPLAYS
+            && let Some(last) = its.next_back().cloned()
+        {
+            after = self.replays.remove(&last).map_or(after, |it| it.after.min(after));
+            through = through.max(last.1);
+            self.unsaved.replays.insert(last);
+        }
+        let key = (tenant.clone(), through);
+        let replay = self.replays.entry(key.clone()).or_insert(Replay::new(after));
+        (replay.since, replay.after) = (replay.since.min(after), replay.after.min(after));
+        self.unsaved.replays.insert(key);
     }
 
     /// A replay has come this far.
-    pub(in crate::deliver) fn replayed_to(&mut self, tenant: &TenantId, seq: Seq) {
-        let Some(replay) = self.replays.get_mut(tenant) else { return };
+    pub(in crate::deliver) fn replayed_to(&mut self, key: &ReplayKey, seq: Seq) {
+        let Some(replay) = self.replays.get_mut(key) else { return };
         replay.after = replay.after.max(seq);
-        if replay.after >= replay.through {
-            self.replays.remove(tenant);
+        if replay.after >= key.1 {
+            self.replays.remove(key);
         }
-        self.unsaved.replays.insert(tenant.clone());
+        self.unsaved.replays.insert(key.clone());
     }
 }

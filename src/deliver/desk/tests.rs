@@ -1,3 +1,5 @@
+mod again;
+
 use proptest::prelude::*;
 
 use super::super::sender::Failure;
@@ -199,16 +201,29 @@ fn what_waits_in_the_journal_is_counted_once() {
 }
 
 #[test]
-fn a_replay_goes_no_further_than_what_is_scanned_and_two_become_one() {
+fn what_came_into_a_lane_while_it_was_searched_in_vain_is_not_dropped_with_it() {
+    let mut desk = with(&["a", "a"]);
+    deliver(&mut desk, at(MINUTE));
+    // The second is in the journal only, where its time runs out before its turn.
+    let turn = desk.next(at(MINUTE)).unwrap();
+    assert_eq!((turn.head, turn.through), (None, Seq(2)));
+    assert!(desk.admit(&event(3, "a")));
+    desk.ended(&turn.lane, Ended::Empty(turn.through), at(MINUTE), 1.0);
+    let next = desk.next(at(MINUTE)).expect("the third waits");
+    assert_eq!((next.after, next.through), (Seq(2), Seq(3)));
+    desk.ended(&next.lane, Ended::Empty(next.through), at(MINUTE), 1.0);
+    assert!(desk.next(at(MINUTE)).is_none() && desk.lanes.is_empty());
+}
+
+#[test]
+fn a_lane_that_is_gone_costs_neither_a_place_nor_the_turn_of_another() {
     let mut desk = with(&["a", "b"]);
-    let tenant = TenantId::parse("acme").unwrap();
-    desk.replay(tenant.clone(), Replay { after: Seq(1), through: Seq(u64::MAX) });
-    desk.replay(tenant.clone(), Replay { after: Seq(0), through: Seq(1) });
-    assert_eq!(desk.replays[&tenant], Replay { after: Seq(0), through: Seq(2) });
-    desk.replayed_to(&tenant, Seq(2));
-    assert!(desk.replays.is_empty());
-    desk.replay(tenant, Replay { after: Seq(2), through: Seq(9) });
-    assert!(desk.replays.is_empty());
+    let gone = LaneKey::of(&event(9, "gone"));
+    for _ in 0..=LIMITS.at_once {
+        desk.ready.push_front(gone.clone());
+    }
+    assert_eq!([deliver(&mut desk, at(MINUTE)).0, deliver(&mut desk, at(MINUTE)).0], [1, 2]);
+    assert_eq!(desk.running, 0);
 }
 
 /// A receiver that fails at random, and a courier that does what the desk says. Gives what was taken, and how many were

@@ -51,7 +51,7 @@ fn sender(url: &str, allowed: &[&str], turns: &[&str]) -> (Sender, Arc<AtomicUsi
         let now = if turns.len() > 1 { turns.pop() } else { turns.last().copied() };
         Box::pin(std::future::ready(Ok(now.into_iter().collect())))
     }));
-    (Sender::guarded(url, guard, signer(), Duration::from_secs(2)).unwrap(), lookups)
+    (Sender::guarded(url, guard, None, signer(), Duration::from_secs(2)).unwrap(), lookups)
 }
 
 async fn send(sender: &Sender) -> Result<(), Failure> {
@@ -110,7 +110,13 @@ async fn a_target_that_says_nothing_is_given_up_in_time_and_a_closed_port_at_onc
 
 #[test]
 fn a_failure_is_read_back_as_it_was_kept() {
-    for failure in [Failure::Status(503), Failure::TimedOut, Failure::Unreachable, Failure::AddressRefused] {
+    for failure in [
+        Failure::Status(503),
+        Failure::TimedOut,
+        Failure::Unreachable,
+        Failure::TlsFailed,
+        Failure::AddressRefused,
+    ] {
         assert_eq!(Failure::from_code(&failure.code()), Some(failure));
     }
     assert_eq!(Failure::from_code("HTTP_x"), None);

@@ -1,15 +1,21 @@
 //! Deliveries and times as the tables hold them, and the sums that tell what was written from what a disk made of it.
 
-use std::error::Error;
-
 use jiff::Timestamp;
-use rusqlite::{Row, types::Type};
+use rusqlite::Row;
 
 use super::super::Replay;
-use crate::domain::{
-    Delivery, DesignId, Fingerprint, InvalidId, JobId, ProjectId, Seq, TenantId, event::Source,
-    fingerprint::Fingerprinter,
+use crate::{
+    domain::{
+        Delivery, DesignId, Fingerprint, InvalidId, JobId, ProjectId, Seq, TenantId, event::Source,
+        fingerprint::Fingerprinter,
+    },
+    sqlite::{
+        self,
+        row::{maybe_parsed, unreadable},
+    },
 };
+
+pub(super) use crate::sqlite::row::{maybe_time, time, total};
 
 /// The columns of a [`delivery`], in its order, of a table named `d`.
 pub(super) const DELIVERY: &str =
@@ -116,34 +122,18 @@ pub(super) fn source(source: Source) -> i64 {
     }
 }
 
-/// The time in a column.
-pub(super) fn time(row: &Row<'_>, at: usize) -> rusqlite::Result<Timestamp> {
-    Timestamp::from_microsecond(row.get(at)?).map_err(|e| unreadable(at, e))
-}
-
-/// The time in a column that may be empty.
-pub(super) fn maybe_time(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Timestamp>> {
-    row.get::<_, Option<i64>>(at)?.map(|_| time(row, at)).transpose()
-}
-
-/// A count in a column.
-pub(super) fn total(row: &Row<'_>, at: usize) -> rusqlite::Result<u64> {
-    row.get::<_, i64>(at).map(|it| u64::try_from(it).unwrap_or_default())
-}
-
 /// The id in a column that may be empty.
 pub(super) fn id<T>(
     row: &Row<'_>,
     at: usize,
     parse: fn(&str) -> Result<T, InvalidId>,
 ) -> rusqlite::Result<Option<T>> {
-    let text: Option<String> = row.get(at)?;
-    text.map(|text| parse(&text)).transpose().map_err(|e| unreadable(at, e))
+    maybe_parsed(row, at, parse)
 }
 
 /// The place in a column.
 pub(super) fn seq(row: &Row<'_>, at: usize) -> rusqlite::Result<Seq> {
-    row.get::<_, i64>(at).map(place)
+    total(row, at).map(Seq)
 }
 
 /// The place in a column that may be empty.
@@ -158,14 +148,10 @@ pub(super) fn place(number: i64) -> Seq {
 
 /// A place as a number of the file's. A place beyond what it can count is behind everything.
 pub(super) fn number(seq: Seq) -> i64 {
-    i64::try_from(seq.0).unwrap_or(i64::MAX)
+    sqlite::row::number(seq.0)
 }
 
 /// A limit as a number of the file's.
 pub(super) fn count(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
-}
-
-fn unreadable(at: usize, error: impl Error + Send + Sync + 'static) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(at, Type::Text, Box::new(error))
 }

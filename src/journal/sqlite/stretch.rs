@@ -16,7 +16,6 @@ pub(super) fn stretch(
     after: Seq,
     limit: usize,
 ) -> rusqlite::Result<(Stretch, Vec<(Seq, rusqlite::Error)>)> {
-    let gone = floor(connection, of)? > after;
     let (condition, mut values) = condition(of);
     values.push(Value::Integer(row::number(after)));
     let sql = format!(
@@ -37,20 +36,31 @@ pub(super) fn stretch(
             Err(error) => unreadable.push((read::delivery_of(row)?, error)),
         }
     }
+    // What is gone behind the last of a full page is told with a later one, and once.
+    let last = events.last().filter(|_| events.len() == limit).map_or(Seq(u64::MAX), |it| it.seq);
+    let gone = last_gone(connection, of, after, last)?;
     Ok((Stretch { events, gone }, unreadable))
 }
 
-/// The last place from which an event of any of them is gone.
-fn floor(connection: &Connection, of: &Tenants) -> rusqlite::Result<Seq> {
+/// The last place behind `after`, up to `through`, of which it is known that an event of any of them is gone from it.
+fn last_gone(
+    connection: &Connection,
+    of: &Tenants,
+    after: Seq,
+    through: Seq,
+) -> rusqlite::Result<Option<Seq>> {
     match of {
         Tenants::All => {
-            let last: Option<i64> =
-                connection.prepare_cached("SELECT max(seq) FROM pruned")?.query_row([], |row| row.get(0))?;
-            Ok(last.map(row::place).unwrap_or_default())
+            let places = [row::number(after), row::number(through)];
+            let last: Option<i64> = connection
+                .prepare_cached("SELECT max(seq) FROM pruned WHERE seq > ?1 AND seq <= ?2")?
+                .query_row(places, |row| row.get(0))?;
+            Ok(last.map(row::place))
         }
-        Tenants::Only(these) => these
-            .iter()
-            .try_fold(Seq::default(), |floor, tenant| Ok(floor.max(forget::floor(connection, tenant)?))),
+        Tenants::Only(these) => these.iter().try_fold(None, |last, tenant| {
+            let floor = forget::floor(connection, tenant)?;
+            Ok(last.max(Some(floor).filter(|it| *it > after && *it <= through)))
+        }),
     }
 }
 

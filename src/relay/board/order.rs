@@ -6,9 +6,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::super::lane::LaneKey;
 use crate::{
-    domain::{ProjectId, Seq},
+    domain::{LaneKey, ProjectId, Seq},
     journal::Waiting,
 };
 

@@ -9,9 +9,8 @@ use tokio::time::Instant;
 
 use super::{Board, Desk, FIRST_PAUSE, WINDOW};
 use crate::{
-    domain::{Seq, TenantId},
+    domain::{LaneKey, Seq, TenantId},
     journal::Waiting,
-    relay::lane::LaneKey,
 };
 
 /// The first pause of a tenant that is not connected; each further one is twice as long. Each may cost an exchange, which
@@ -41,7 +40,7 @@ impl Board {
         let Some(desk) = self.desks.get_mut(tenant) else { return };
         desk.looked_ahead = true;
         for delivery in deliveries {
-            if let Some(key) = LaneKey::of(&delivery) {
+            if let Some(key) = LaneKey::of_delivery(&delivery.delivery) {
                 self.enqueue(key, delivery);
             }
         }

@@ -120,6 +120,25 @@ fn a_lane_whose_worker_broke_off_is_tried_again_and_holds_up_nobody() {
 }
 
 #[test]
+fn a_lane_that_is_gone_takes_no_place_from_the_others() {
+    let (mut board, now) = (Board::default(), Instant::now());
+    let gone = LaneKey::of_delivery(&completion(9, "acme", "gone").delivery).unwrap();
+    board.add(completion(1, "acme", "d"));
+    board.add(delivery(2, "acme", None, Some("p")));
+    for _ in 0..=QUICK.max(LOOKS) {
+        board.quick.push_front(gone.clone());
+        board.desks.get_mut(&gone.tenant).unwrap().ready.push_front(gone.clone());
+    }
+    // A turn of a tenant's that comes to nothing is no turn of the next one's.
+    let begun: Vec<_> = (0..=LOOKS + 1).flat_map(|_| all_next(&mut board, now)).collect();
+    assert_eq!(begun.iter().map(|it| it.batch[0].seq.0).collect::<Vec<_>>(), [2, 1]);
+    for work in begun {
+        board.finished(&work.lane, Some(DONE), now);
+    }
+    assert_eq!((board.looks_running, board.quick_running), (0, 0));
+}
+
+#[test]
 fn what_a_full_tenant_left_on_disk_is_asked_for_when_there_is_room() {
     let (mut board, now) = (Board::default(), Instant::now());
     let most = WINDOW as u64;

@@ -2,9 +2,8 @@
 
 use std::{
     collections::HashSet,
+    future::Future,
     path::{Path, PathBuf},
-    process::Command,
-    sync::OnceLock,
     time::Duration,
 };
 
@@ -15,11 +14,14 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::load::{
-    Gateway,
-    caller::{Caller, completion},
-    gateway::{KEY, SECRET, sandbox},
-    listener,
+use crate::{
+    load::{
+        Gateway,
+        caller::{Caller, completion},
+        gateway::{KEY, SECRET, sandbox},
+        listener,
+    },
+    preload,
 };
 
 /// How long a state may take to come about.
@@ -52,12 +54,17 @@ pub(super) type Listening = Lines<BufReader<TcpStream>>;
 
 impl Disk {
     pub(super) async fn start() -> Self {
+        Self::start_with(Vec::new()).await
+    }
+
+    /// With further settings than those that every gateway has here.
+    pub(super) async fn start_with(settings: Vec<(String, String)>) -> Self {
         let (place, sandbox) = (tempfile::tempdir().unwrap(), sandbox().await);
         let fault = place.path().join("fault");
         std::fs::write(&fault, "-").unwrap();
-        let environment = [("LD_PRELOAD", library()), ("DISK_FAULT", &fault)];
-        let environment =
-            environment.map(|(key, value)| (key.to_owned(), value.display().to_string())).into();
+        let environment = [("LD_PRELOAD", preload::library("disk/fault.c")), ("DISK_FAULT", fault)];
+        let environment = environment.map(|(key, value)| (key.to_owned(), value.display().to_string()));
+        let environment = environment.into_iter().chain(settings).collect();
         let gateway = Gateway::start_with(place.path(), &sandbox, environment);
         let http = reqwest::Client::builder().build().unwrap();
         Self { gateway, place, http, sandbox, delivered: 0 }
@@ -227,8 +234,30 @@ impl Disk {
         };
         let came = tokio::time::timeout(PATIENCE, unready).await;
         assert!(came.is_ok(), "{:?}", self.readiness().await);
+        assert_eq!(self.metric("heliograph_store_writable").await, 0.0);
+    }
+
+    /// What a line of the metrics page says.
+    pub(super) async fn metric(&self, line: &str) -> f64 {
         let page = self.http.get(format!("{}/metrics", self.gateway.admin())).send().await.unwrap();
-        assert!(page.text().await.unwrap().contains("heliograph_store_writable 0"));
+        let page = page.text().await.unwrap();
+        let value = page.lines().find_map(|it| it.strip_prefix(line)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("{line} is not in {page}")).parse().unwrap()
+    }
+
+    /// Waits for a state.
+    pub(super) async fn eventually<F: Future<Output = bool>>(
+        &self,
+        what: &str,
+        mut state: impl FnMut() -> F,
+    ) {
+        let wait = async {
+            while !state().await {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let came = tokio::time::timeout(PATIENCE, wait).await;
+        assert!(came.is_ok(), "never came about: {what}; {}", self.gateway.log());
     }
 
     pub(super) async fn becomes_ready(&self) {
@@ -280,24 +309,4 @@ impl Disk {
     pub(super) async fn announces_exactly(&self, jobs: &[String]) {
         assert_eq!(self.announces_at_least(jobs).await, jobs);
     }
-}
-
-/// The library that makes the disk fail. It is compiled once; a C compiler is there, for the database needs one.
-fn library() -> &'static PathBuf {
-    static LIBRARY: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
-    let (_, path) = LIBRARY.get_or_init(|| {
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("fault.so");
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/disk/fault.c");
-        let mut compile = Command::new("cc");
-        compile
-            .args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"])
-            .arg(&path)
-            .arg(source)
-            .arg("-ldl");
-        let output = compile.output().expect("a C compiler, as `cc`");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        (place, path)
-    });
-    path
 }

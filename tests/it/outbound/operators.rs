@@ -144,6 +144,51 @@ async fn events_are_sent_once_more_by_cursor_under_the_ids_that_they_had() {
 }
 
 #[tokio::test]
+async fn of_a_design_that_waits_only_what_was_asked_for_is_sent_once_more_and_in_order() {
+    let crm = Crm::start().await;
+    let mut world = world(&crm, &[]).await;
+    let (_, design) = world.design().await;
+    for job in 1..=5 {
+        world.complete(&design, &job.to_string()).await;
+        takes(&world, &crm, job).await;
+    }
+    let cursors: Vec<_> = crm.said().iter().map(|it| it.body["data"]["cursor"].clone()).collect();
+    // The next one fails for most of a day, while the target takes others.
+    crm.answers(|body| {
+        let fails = body["data"]["jobId"] == "fails";
+        if fails { StatusCode::BAD_REQUEST } else { StatusCode::OK }.into_response()
+    });
+    world.complete(&design, "fails").await;
+    hears(&world, &crm, 6).await;
+    world.advance(Duration::from_secs(23 * 60 * 60));
+    hears(&world, &crm, 7).await;
+    pending_become(&world, 1).await;
+
+    // It goes before the one that fails, and need not rest for it.
+    let again = async |at: usize| {
+        act(&world, &format!(r#"redeliver(input: {{ target: "crm", only: {} }})"#, cursors[at])).await
+    };
+    again(1).await;
+    takes(&world, &crm, 6).await;
+    // The one behind it is tried at once, and rests again.
+    hears(&world, &crm, 9).await;
+
+    // Two that are not next to each other, of a target that is disabled; and over a restart.
+    act(&world, r#"disableTarget(input: { target: "crm" })"#).await;
+    again(3).await;
+    again(0).await;
+    world.restart().await;
+    act(&world, r#"enableTarget(input: { target: "crm" })"#).await;
+    takes(&world, &crm, 8).await;
+    hears(&world, &crm, 12).await;
+    crm.says(200);
+    world.advance(A_REST);
+    takes(&world, &crm, 9).await;
+    pending_become(&world, 0).await;
+    assert_eq!(crm.taken()[5..], ["2", "1", "4", "fails"]);
+}
+
+#[tokio::test]
 async fn an_operator_of_some_tenants_knows_their_targets_only() {
     let (mine, theirs, all) = (Crm::start().await, Crm::start().await, Crm::start().await);
     let mut settings = theirs.settings(0, "theirs", OTHER);

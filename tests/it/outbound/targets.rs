@@ -169,6 +169,41 @@ async fn what_was_pruned_before_it_could_be_sent_is_told_and_the_rest_goes_on() 
 }
 
 #[tokio::test]
+async fn what_is_gone_of_other_designs_is_no_gap_of_one_whose_events_all_wait() {
+    let crm = Crm::start().await;
+    let mut world = world(&crm, &[("HELIOGRAPH_STORE__RETENTION", "1h")]).await;
+    let ((_, one), (_, other)) = (world.design().await, world.design().await);
+    crm.answers(|body| {
+        let fails = body["data"]["jobId"] != "elsewhere";
+        if fails { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }.into_response()
+    });
+    world.complete(&one, "old").await;
+    hears(&world, &crm, 1).await;
+    world.complete(&other, "elsewhere").await;
+    takes(&world, &crm, 1).await;
+    world.advance(Duration::from_secs(50 * 60));
+    world.complete(&one, "young").await;
+    pending_become(&world, 2).await;
+    crm.answers(|body| {
+        let fails = body["data"]["jobId"] == "young";
+        if fails { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }.into_response()
+    });
+    // The old one is taken by now, and so settled; the young one, of the same design, is not.
+    world.advance(Duration::from_secs(5 * 60));
+    takes(&world, &crm, 2).await;
+    pending_become(&world, 1).await;
+    world.advance(Duration::from_secs(15 * 60));
+    world.restart().await;
+    world.eventually("pruned", || async { world.announced().await.len() == 1 }).await;
+    crm.says(200);
+    world.advance(A_REST);
+    takes(&world, &crm, 3).await;
+    pending_become(&world, 0).await;
+    assert_eq!(crm.taken(), ["elsewhere", "old", "young"]);
+    assert_eq!(seen(&world).await["gapAt"], Value::Null);
+}
+
+#[tokio::test]
 async fn a_redirect_is_a_failure_and_not_followed() {
     let crm = Crm::start().await;
     let world = world(&crm, &[]).await;

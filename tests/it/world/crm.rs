@@ -1,6 +1,9 @@
 //! A CRM that takes webhooks: keeps what it hears, verifies by the specification and not by our code, and answers as told.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering::SeqCst},
+};
 
 use aws_lc_rs::hmac;
 use axum::{
@@ -9,10 +12,13 @@ use axum::{
     extract::Request,
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
+    serve::Listener,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
-use tokio::{net::TcpListener, task::AbortHandle};
+use tokio::{net::TcpListener, sync::watch, task::AbortHandle};
+
+use super::authority::{Certificate, TlsListener};
 
 /// A secret, and the one before it.
 pub(crate) const SECRET: &str = "whsec_c2VjcmV0LW9mLXRoZS1vdXRib3VuZC10ZXN0cyE=";
@@ -64,6 +70,9 @@ pub(crate) struct Crm {
     pub(crate) url: String,
     said: Arc<Mutex<Vec<Message>>>,
     mood: Arc<Mutex<Mood>>,
+    /// Whether it keeps its callers waiting.
+    held: watch::Sender<bool>,
+    arrived: Arc<AtomicUsize>,
     server: AbortHandle,
 }
 
@@ -72,14 +81,29 @@ impl Crm {
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hooks/{PATH_KEY}", listener.local_addr().unwrap());
+        Self::serve(listener, url)
+    }
+
+    /// The same behind TLS, as `localhost`, with that certificate.
+    pub(crate) async fn start_tls(certificate: Certificate) -> Self {
+        let listener = TlsListener::bind(certificate).await;
+        let url = format!("https://localhost:{}/hooks/{PATH_KEY}", listener.local_addr().unwrap().port());
+        Self::serve(listener, url)
+    }
+
+    fn serve<L: Listener<Addr: std::fmt::Debug>>(listener: L, url: String) -> Self {
         let said: Arc<Mutex<Vec<Message>>> = Arc::default();
         let mood: Arc<Mutex<Mood>> = Arc::new(Mutex::new(Box::new(|_| StatusCode::OK.into_response())));
-        let (keep, felt) = (Arc::clone(&said), Arc::clone(&mood));
+        let (held, arrived) = (watch::Sender::new(false), Arc::<AtomicUsize>::default());
+        let (keep, felt, gate, count) =
+            (Arc::clone(&said), Arc::clone(&mood), held.subscribe(), Arc::clone(&arrived));
         let router = Router::new().fallback(move |request: Request| {
-            let (keep, felt) = (Arc::clone(&keep), Arc::clone(&felt));
+            let (keep, felt, mut gate) = (Arc::clone(&keep), Arc::clone(&felt), gate.clone());
+            count.fetch_add(1, SeqCst);
             async move {
                 let (head, body) = request.into_parts();
                 let bytes = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+                let _ = gate.wait_for(|held| !held).await;
                 let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
                 let answer = felt.lock().unwrap()(&body);
                 let (path, status) = (head.uri.path().to_owned(), answer.status().as_u16());
@@ -88,7 +112,7 @@ impl Crm {
             }
         });
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() }).abort_handle();
-        Self { url, said, mood, server }
+        Self { url, said, mood, held, arrived, server }
     }
 
     /// The settings that make it the target of that number, for one tenant.
@@ -98,7 +122,7 @@ impl Crm {
             ("URL", &self.url),
             ("SECRET", SECRET),
             ("TENANTS", tenants),
-            ("ALLOW_PRIVATE", "127.0.0.1"),
+            ("ALLOW_PRIVATE", "127.0.0.1,localhost"),
         ]
         .map(|(key, value)| (format!("HELIOGRAPH_DELIVER__{at}__{key}"), value.to_owned()))
         .into()
@@ -112,6 +136,21 @@ impl Crm {
     /// Answers everything with this status.
     pub(crate) fn says(&self, status: u16) {
         self.answers(move |_| StatusCode::from_u16(status).unwrap().into_response());
+    }
+
+    /// Keeps its callers waiting from now on.
+    pub(crate) fn hold(&self) {
+        self.held.send_replace(true);
+    }
+
+    /// Answers them, and whoever comes after them.
+    pub(crate) fn release(&self) {
+        self.held.send_replace(false);
+    }
+
+    /// How many calls have come, answered or not.
+    pub(crate) fn arrived(&self) -> usize {
+        self.arrived.load(SeqCst)
     }
 
     /// Everything that it heard.
