@@ -10,6 +10,8 @@ mod feed;
 mod hub;
 mod lane;
 mod standing;
+#[cfg(test)]
+mod tests;
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
