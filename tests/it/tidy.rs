@@ -103,6 +103,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("prometheus_client", &["telemetry"]),
     ("icu_normalizer", &["domain/project"]),
     ("rust_embed", &["http/page"]),
+    ("rustix", &["http/server/files"]),
 ];
 
 fn sources() -> Vec<(String, String)> {
