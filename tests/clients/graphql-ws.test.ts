@@ -123,8 +123,16 @@ describe("the client", () => {
     const hears = (count: number) =>
       eventually(`${count} designs`, 10_000, () => (heard.length === count ? true : undefined));
     await gateway.operationsBecome(1);
-    const designs = [await beginDesign(gateway), await beginDesign(gateway), await beginDesign(gateway)];
-    const [first, second, third] = designs.map(({ designId }) => designId) as [string, string, string];
+    const designs = [
+      await beginDesign(gateway),
+      await beginDesign(gateway),
+      await beginDesign(gateway),
+    ];
+    const [first, second, third] = designs.map(({ designId }) => designId) as [
+      string,
+      string,
+      string,
+    ];
 
     await gateway.sandbox.finish(first);
     await hears(1);
