@@ -104,6 +104,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("icu_normalizer", &["domain/project"]),
     ("rust_embed", &["http/page"]),
     ("rustix", &["http/server/files"]),
+    ("tokio_tungstenite", &["http/websocket"]),
 ];
 
 fn sources() -> Vec<(String, String)> {

@@ -288,6 +288,18 @@ async fn a_client_that_answers_no_pings_is_given_up_and_one_that_does_is_kept() 
 }
 
 #[tokio::test]
+async fn a_client_that_is_gone_without_a_word_has_broken_no_rule() {
+    let world = World::start().await;
+    let mut client = Client::admitted(&world).await;
+    client.subscribe("1", "subscription { silence }").await;
+    eventually("it listens", || world.script.listeners.load(SeqCst) == 1).await;
+    drop(client);
+    eventually("the socket is gone", || world.metrics.sockets_open.get() == 0).await;
+    let page = world.metrics.page().unwrap();
+    assert!(page.contains(r#"closed_total{code="1006"} 1"#) && !page.contains(r#"code="1002""#), "{page}");
+}
+
+#[tokio::test]
 async fn without_a_subprotocol_that_is_spoken_here_a_socket_is_closed_4406() {
     let world = World::start().await;
     let request = format!("ws://{}/graphql", world.address).into_client_request().unwrap();
