@@ -1,4 +1,4 @@
-//! What takes too long for `make test`: the full storm, and real file systems that lose their power, fill up and turn
+//! What takes too long for `make test`: the full storm, crowds of readers, and real file systems that lose their power, fill up and turn
 //! read-only. Prints what it does, and one line of JSON last; fails where a promise is broken.
 //!
 //! `make soak` runs all. `cargo bench --bench soak -- storm stalled` runs parts; the parts `power`, `full` and
@@ -17,7 +17,9 @@ use std::{process::ExitCode, time::Duration};
 use heliograph::sandbox::Sandbox;
 use serde_json::{Map, Value, json};
 
-use self::load::{Figures, Gateway, Storm, gateway::sandbox, storm::Progress};
+use self::load::{
+    Crowd, Figures, Gateway, Storm, figures::millis, gateway::sandbox, process::connections, storm::Progress,
+};
 
 #[path = "soak/disk.rs"]
 mod disk;
@@ -26,13 +28,22 @@ mod load;
 #[path = "soak/mounts.rs"]
 mod mounts;
 
-const PARTS: [&str; 5] = ["storm", "stalled", "power", "full", "readonly"];
+const PARTS: [&str; 8] = ["storm", "stalled", "crowd", "cuts", "return", "power", "full", "readonly"];
 
 /// The promises of a storm.
 const ACKNOWLEDGED_A_SECOND: f64 = 3_000.0;
 const ANSWERED_WITHIN: Duration = Duration::from_millis(100);
 const STALLED_ANSWERED_WITHIN: Duration = Duration::from_millis(50);
 const MEMORY: u64 = 256 * 1024 * 1024;
+
+/// The promises to those beside a reader that stops, and how long that one is waited for and what it may cost.
+const NEIGHBOURS_WITHIN: Duration = Duration::from_millis(250);
+const CLOSED_WITHIN: Duration = Duration::from_secs(10);
+const STALLED_BYTES: u64 = 1_000_000;
+
+/// The promises when all come back at once.
+const BACK_WITHIN: Duration = Duration::from_secs(30);
+const QUERIES_WITHIN: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let chosen: Vec<String> = std::env::args().skip(1).filter(|it| !it.starts_with("--")).collect();
@@ -46,6 +57,9 @@ fn main() -> ExitCode {
             let (figures, good) = match part {
                 "storm" => storm().await,
                 "stalled" => stalled().await,
+                "crowd" => crowd().await,
+                "cuts" => cuts().await,
+                "return" => all_return().await,
                 "power" => disk::power_cuts().await,
                 "full" => disk::full().await,
                 _ => disk::read_only().await,
@@ -61,7 +75,7 @@ fn main() -> ExitCode {
 
 /// 100,000 deliveries, half of them repeats, with 100 listeners, and a kill every two seconds.
 async fn storm() -> (Value, bool) {
-    const STORM: Storm = Storm { designs: 64, of_each: 782, listeners: 100, stalled: 0 };
+    const STORM: Storm = Storm { designs: 64, of_each: 782, listeners: 100, cuts: 0, stalled: 0 };
     const KILL_EVERY: Duration = Duration::from_secs(2);
     let (sandbox, place) = (sandbox().await, tempfile::tempdir().unwrap());
     let mut gateway = Gateway::start(place.path(), &sandbox);
@@ -77,7 +91,7 @@ async fn storm() -> (Value, bool) {
 
 /// The same speed while every listener has stopped reading.
 async fn stalled() -> (Value, bool) {
-    const STORM: Storm = Storm { designs: 64, of_each: 200, listeners: 1, stalled: 100 };
+    const STORM: Storm = Storm { designs: 64, of_each: 200, listeners: 1, cuts: 0, stalled: 100 };
     let (sandbox, place) = (sandbox().await, tempfile::tempdir().unwrap());
     let mut gateway = Gateway::start(place.path(), &sandbox);
     let figures = rage(STORM, &sandbox, &mut gateway, None).await;
@@ -85,6 +99,54 @@ async fn stalled() -> (Value, bool) {
     let mut told = figures.json();
     told["fast_enough"] = json!(figures.answers.percentile(99) <= STALLED_ANSWERED_WITHIN);
     (told, figures.is_exact() && figures.peak_bytes <= MEMORY)
+}
+
+/// A thousand readers, of whom one stops.
+async fn crowd() -> (Value, bool) {
+    const OTHERS: usize = 999;
+    let (sandbox, place) = (sandbox().await, tempfile::tempdir().unwrap());
+    let mut gateway = Gateway::start_with(place.path(), &sandbox, many());
+    let others = connections(OTHERS);
+    let beside = Crowd::beside_a_stalled_reader(&gateway, others, 100).await;
+    gateway.stop();
+    let kept = beside.reason.0 == 4008 && beside.differing == 0 && beside.closed_after <= CLOSED_WITHIN;
+    let p99 = beside.frames.percentile(99);
+    let told = json!({
+        "others": others, "p50_ms": millis(beside.frames.percentile(50)), "p99_ms": millis(p99),
+        "closed_after_ms": millis(beside.closed_after), "grown_bytes": beside.grown_bytes, "differing": beside.differing,
+        "fast_enough": p99 <= NEIGHBOURS_WITHIN, "small_enough": beside.grown_bytes <= STALLED_BYTES,
+    });
+    (told, kept)
+}
+
+/// A thousand readers, each cut off five times.
+async fn cuts() -> (Value, bool) {
+    let (sandbox, place) = (sandbox().await, tempfile::tempdir().unwrap());
+    let mut gateway = Gateway::start_with(place.path(), &sandbox, many());
+    let storm = Storm { designs: 20, of_each: 25, listeners: connections(1_000), cuts: 5, stalled: 0 };
+    let figures = rage(storm, &sandbox, &mut gateway, None).await;
+    gateway.stop();
+    (figures.json(), figures.is_exact() && figures.resumed == (storm.listeners * storm.cuts) as u64)
+}
+
+/// Five thousand readers of a gateway that restarts.
+async fn all_return() -> (Value, bool) {
+    let (sandbox, place) = (sandbox().await, tempfile::tempdir().unwrap());
+    let mut gateway = Gateway::start_with(place.path(), &sandbox, many());
+    let readers = connections(5_000);
+    let back = Crowd::comes_back(&mut gateway, readers).await;
+    gateway.stop();
+    let (took, p99) = (back.took, back.queries.percentile(99));
+    let told = json!({
+        "readers": readers, "took_ms": millis(took), "queries_p99_ms": millis(p99), "differing": back.differing,
+    });
+    (told, back.differing == 0 && took <= BACK_WITHIN && p99 <= QUERIES_WITHIN)
+}
+
+/// More subscribers than a tenant usually has.
+fn many() -> Vec<(String, String)> {
+    let all = [("HELIOGRAPH_LIMITS__SUBSCRIBERS_PER_TENANT", "20000"), ("MIMALLOC_PURGE_DELAY", "0")];
+    all.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
 }
 
 async fn rage(

@@ -35,7 +35,7 @@ use crate::{
     config::Config,
     deliver::{self, Couriers},
     graphql::{self, Doorway, Parts},
-    http::{self, Admin, Credentials, Server, page},
+    http::{self, Admin, Credentials, Server, page, server},
     intake::{Intake, SessionGrant},
     journal::{Cursors, Journal, SqliteJournal},
     reconcile::Reconciler,
@@ -145,8 +145,8 @@ impl App {
         let admin_router = http::admin_router(Admin { metrics, ready: readiness(&draining, &journal) });
 
         Ok(Self {
-            public: listen(config.server.listen, config).await?,
-            admin: listen(config.server.admin_listen, config).await?,
+            public: listen(config.server.listen, settings::connections(config)).await?,
+            admin: listen(config.server.admin_listen, settings::operators_connections(config)).await?,
             router,
             doorway,
             admin_router,
@@ -278,8 +278,8 @@ async fn upstream(config: &Config, store: &Store, clock: &Clock) -> anyhow::Resu
     Ok((aurora, catalog))
 }
 
-async fn listen(address: SocketAddr, config: &Config) -> anyhow::Result<Server> {
-    let bound = Server::bind(address, settings::connections(config)).await;
+async fn listen(address: SocketAddr, limits: server::Limits) -> anyhow::Result<Server> {
+    let bound = Server::bind(address, limits).await;
     bound.with_context(|| format!("the address {address} cannot be had"))
 }
 

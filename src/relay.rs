@@ -11,6 +11,8 @@ mod hub;
 mod lane;
 mod pace;
 mod standing;
+#[cfg(test)]
+mod tests;
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 

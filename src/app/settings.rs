@@ -273,6 +273,16 @@ pub(super) fn connections(config: &Config) -> server::Limits {
     }
 }
 
+/// Connections to the operator's port at once. A scraper, a balancer's look and a person need a handful; files that are
+/// taken here are missing elsewhere.
+const OPERATORS_CONNECTIONS: u32 = 64;
+
+/// The same for the operator's port.
+pub(super) fn operators_connections(config: &Config) -> server::Limits {
+    let limits = connections(config);
+    server::Limits { connections: limits.connections.min(OPERATORS_CONNECTIONS), ..limits }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

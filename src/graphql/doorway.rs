@@ -1,10 +1,10 @@
 //! The engine with its types forgotten, so that transports need not name the schema's roots.
 //!
 //! Invariants: a mutation that has begun runs to its end, whoever stops listening; what went wrong in the gateway itself
-//! leaves with the request's id. Not here: what a transport makes
-//! of an [`Answer`].
+//! leaves with the request's id; a panic costs one operation, and no socket. Not here: what a transport makes of an
+//! [`Answer`].
 
-use std::{fmt, sync::Arc};
+use std::{fmt, panic::AssertUnwindSafe, sync::Arc};
 
 use async_graphql::{ObjectType, SubscriptionType};
 use futures_util::{
@@ -15,7 +15,7 @@ use futures_util::{
 
 use super::{
     answer::{Answer, Refused, Reply, reply},
-    engine::{Call, Engine, Kind, Operation},
+    engine::{Call, Engine, Kind, Operation, internal},
     error::{Code, Failure},
 };
 use crate::domain::Viewer;
@@ -65,7 +65,8 @@ impl Doorway {
         answer.named(request_id)
     }
 
-    /// Everything an operation answers: one answer for a query or a mutation, any number for a subscription.
+    /// Everything an operation answers: one answer for a query or a mutation, any number for a subscription. Nothing happens
+    /// before the first look at it. What breaks off, then or later, is refused and ends; whoever looks goes on.
     #[must_use]
     pub fn answers(
         &self,
@@ -73,13 +74,18 @@ impl Doorway {
         viewer: Viewer,
         request_id: &str,
     ) -> BoxStream<'static, Reply> {
-        if operation.kind() == Kind::Subscription {
-            return self.0.subscribe(operation, viewer, request_id);
-        }
-        let doorway = self.clone();
-        let request_id = request_id.to_owned();
-        let run = async move { reply(doorway.execute(operation, viewer, &request_id).await, None) };
-        stream::once(run).boxed()
+        let (doorway, kind, id) = (self.clone(), operation.kind(), Arc::<str>::from(request_id));
+        let request_id = Arc::clone(&id);
+        let said = async move {
+            if kind == Kind::Subscription {
+                return doorway.0.subscribe(operation, viewer, &id);
+            }
+            let answer = doorway.execute(operation, viewer, &id).await;
+            stream::once(async { reply(answer, None) }).boxed()
+        };
+        let said = AssertUnwindSafe(said.flatten_stream()).catch_unwind();
+        let broke_off = move |_panic| Err(Answer::refused(internal(&request_id, kind)).into());
+        said.map(move |item| item.unwrap_or_else(&broke_off)).boxed()
     }
 }
 

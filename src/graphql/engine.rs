@@ -1,7 +1,7 @@
 //! Runs operations: prepared once per document, executed in the context of one request.
 //!
 //! Invariants: a document is parsed and validated once per text, not once per request; a panic in a resolver costs one
-//! operation; nothing leaves without a code. Not here: bytes, status codes and sockets, which are `http`'s.
+//! operation (of a stream, by the doorway's doing); nothing leaves without a code. Not here: bytes, status codes and sockets, which are `http`'s.
 
 mod explain;
 mod permit;
@@ -250,7 +250,8 @@ where
         answer
     }
 
-    /// Listens. The stream ends when the subscription does, and with an answer that was refused when it cannot begin.
+    /// Listens. The stream ends when the subscription does, and with an answer that was refused when it cannot begin. Panics
+    /// are the caller's to catch, of this call and of the stream.
     pub fn subscribe(
         &self,
         operation: Operation,
@@ -269,17 +270,10 @@ where
         let request_id = Arc::<str>::from(request_id);
         let request = self.request(operation, viewer).0.data(Arc::clone(&place));
         let asked = replies(self.schema.execute_stream(request), &place, Some(Arc::clone(&request_id)));
-        let said = match &self.fanout {
+        match &self.fanout {
             Some(fanout) => Subscription::new(fanout, shared, asked, place, &request_id).boxed(),
             None => asked,
-        };
-        let said = AssertUnwindSafe(said).catch_unwind();
-        said.map(move |item| {
-            item.unwrap_or_else(|_panic| {
-                Err(Answer::refused(internal(&request_id, Kind::Subscription)).into())
-            })
-        })
-        .boxed()
+        }
     }
 
     fn request(&self, operation: Operation, viewer: Viewer) -> (Request, Option<Arc<Asked>>) {
@@ -346,7 +340,7 @@ where
 }
 
 /// What a mutation that broke off has done is not known: whoever sends it again may do it twice.
-fn internal(request_id: &str, kind: Kind) -> Failure {
+pub(super) fn internal(request_id: &str, kind: Kind) -> Failure {
     Failure::new(Code::Internal, "something went wrong in the gateway; the request id helps to find it")
         .retryable(kind != Kind::Mutation)
         .detail("requestId", request_id)

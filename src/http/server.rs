@@ -4,6 +4,7 @@
 //! who comes then waits at the door; a stop lets what runs finish, up to a deadline. Not here: what a request is
 //! answered.
 
+mod files;
 mod heard;
 mod watch;
 
@@ -33,7 +34,8 @@ use self::{
 /// What connections may cost.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Connections at once, sockets among them. Each may cost some 100 KiB, so this bounds memory and files.
+    /// Connections at once, sockets among them. Each may cost some 100 KiB, so this bounds memory. There are never more than
+    /// the process may have files for.
     pub connections: u32,
     /// From a connection's first moment to the end of its first request's head. A later head has up to twice as long from
     /// its first byte.
@@ -101,7 +103,16 @@ impl Server {
         socket.bind(address)?;
         let listener = socket.listen(PENDING)?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, limits })
+        let connections = limits.connections.min(files::for_connections());
+        if connections < limits.connections {
+            tracing::warn!(
+                %address,
+                connections,
+                wanted = limits.connections,
+                "fewer connections are let in at once than the settings allow: the process may open no more files"
+            );
+        }
+        Ok(Self { listener, address, limits: Limits { connections, ..limits } })
     }
 
     /// Where it listens.

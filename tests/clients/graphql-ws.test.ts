@@ -7,9 +7,17 @@ import { WebSocket } from "ws";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { startGateway, type Gateway } from "./support/gateway";
 import { all } from "./support/iterate";
-import { CREATE, DESIGNS, VIEWER, beginDesign, hearOfADesign } from "./support/operations";
+import {
+  CREATE,
+  DESIGNS,
+  VIEWER,
+  beginDesign,
+  hearOfADesign,
+  type DesignsData,
+} from "./support/operations";
 import { Socket, refusedHandshake } from "./support/socket";
 import { expectTheDesign } from "./support/values";
+import { eventually } from "./support/wait";
 
 const PROTOCOL = "graphql-transport-ws";
 
@@ -85,6 +93,59 @@ describe("the client", () => {
       expectTheDesign(answer, second);
       break;
     }
+  });
+
+  test("comes back by itself when it is cut off, and goes on behind what it has heard", async () => {
+    const opened: WebSocket[] = [];
+    let letBack = () => {};
+    const cutOff = new Promise<void>((resolve) => (letBack = resolve));
+    const client = connect({
+      retryAttempts: 5,
+      retryWait: () => cutOff,
+      on: { opened: (socket) => opened.push(socket as WebSocket) },
+    });
+    const heard: string[] = [];
+    const failures: unknown[] = [];
+    // As docs/subscriptions.md has it.
+    const variables: { after: string | null } = { after: null };
+    client.subscribe<DesignsData>(
+      { query: DESIGNS, variables },
+      {
+        next({ data }) {
+          if (!data) return;
+          heard.push(data.designCompleted.designId);
+          variables.after = data.designCompleted.cursor;
+        },
+        error: (cause) => failures.push(cause),
+        complete() {},
+      },
+    );
+    const hears = (count: number) =>
+      eventually(`${count} designs`, 10_000, () => (heard.length === count ? true : undefined));
+    await gateway.operationsBecome(1);
+    const designs = [
+      await beginDesign(gateway),
+      await beginDesign(gateway),
+      await beginDesign(gateway),
+    ];
+    const [first, second, third] = designs.map(({ designId }) => designId) as [
+      string,
+      string,
+      string,
+    ];
+
+    await gateway.sandbox.finish(first);
+    await hears(1);
+    opened[0]?.terminate();
+    await gateway.operationsBecome(0);
+    await gateway.sandbox.finish(second);
+    letBack();
+    await hears(2);
+    await gateway.sandbox.finish(third);
+    await hears(3);
+
+    expect(heard).toEqual([first, second, third]);
+    expect([opened.length, failures]).toEqual([2, []]);
   });
 
   test("runs many operations over one socket, each with its own answer", async () => {

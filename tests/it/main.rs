@@ -6,6 +6,7 @@ mod caching;
 mod commands;
 mod creates;
 mod credentials;
+mod crowd;
 mod design;
 mod disk;
 mod documents;

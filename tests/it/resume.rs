@@ -70,6 +70,46 @@ async fn one_cursor_goes_on_everywhere_and_after_a_restart_too() {
 }
 
 #[tokio::test]
+async fn a_cursor_goes_on_in_another_process_that_has_got_the_store() {
+    let mut world = World::start().await;
+    for number in 0..3 {
+        world.complete("d", &format!("j{number}")).await;
+    }
+    world.announced_become(3).await;
+    let (known, places) = (world.announced().await, cursors(&world).await);
+    world.stop().await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(world.store()).unwrap() {
+        let file = entry.unwrap().path();
+        std::fs::copy(&file, elsewhere.path().join(file.file_name().unwrap())).unwrap();
+    }
+    let (running, base) = world.process(elsewhere.path(), &[]);
+    let after = json!({ "after": places[0] });
+    let mut socket = Subscriber::begin(&format!("{base}/graphql"), KEY, EVENTS, after).await;
+    for (id, place) in known.iter().zip(&places).skip(1) {
+        let event = socket.next("events").await;
+        assert_eq!((&event["id"], &event["cursor"]), (&json!(id), &json!(place)));
+    }
+    running.stop();
+}
+
+#[tokio::test]
+async fn a_cursor_with_any_letter_changed_is_refused() {
+    let world = World::start().await;
+    world.complete("d", "j").await;
+    world.announced_become(1).await;
+    let cursor = cursors(&world).await.remove(0);
+    for at in 0..cursor.len() {
+        let letter = if cursor.as_bytes()[at] == b'x' { "y" } else { "x" };
+        let mut forged = cursor.clone();
+        forged.replace_range(at..=at, letter);
+        let answer = world.ask(KEY, PAGE, json!({ "after": forged })).await;
+        assert_eq!(answer.errors(), ["BAD_USER_INPUT at events"], "{forged} of {cursor}");
+    }
+    assert!(world.ask(KEY, PAGE, json!({ "after": cursor })).await.errors().is_empty());
+}
+
+#[tokio::test]
 async fn a_cursor_of_another_tenant_is_refused_everywhere() {
     let world = World::start().await;
     world.complete("d", "j").await;

@@ -12,7 +12,7 @@ const MEMORY: u64 = 256 * 1024 * 1024;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn in_a_storm_with_kills_every_acknowledged_delivery_is_heard_once_and_in_its_order_by_all_who_resume()
 {
-    const STORM: Storm = Storm { designs: 20, of_each: 250, listeners: 10, stalled: 5 };
+    const STORM: Storm = Storm { designs: 20, of_each: 250, listeners: 10, cuts: 0, stalled: 5 };
     const KILLS: u64 = 5;
     let (sandbox, place) = (sandbox().await, tempfile::tempdir().unwrap());
     let mut gateway = Gateway::start(place.path(), &sandbox);

@@ -1,9 +1,14 @@
 //! Subscriptions: live, replayed from a cursor, over restarts.
 
+use futures_util::future::join_all;
 use heliograph::sandbox::{Fault, FaultRule};
 use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
-use crate::world::{KEY, TENANT, World};
+use crate::world::{KEY, Listener, TENANT, WEBHOOK_SECRET, World};
 
 const EVENTS: &str = "subscription($after: Cursor) { events(after: $after) { id cursor type } }";
 
@@ -191,4 +196,59 @@ async fn one_thing_selected_twice_is_heard_once_however_it_is_spelt() {
     }
     let mut two = world.subscribe_refused(KEY, "subscription { events { id } designCompleted { id } }").await;
     assert_eq!(two.refusal().await, ["GRAPHQL_VALIDATION_FAILED"]);
+}
+
+/// Deliveries that are all on their way before any of them is read, so that they are journalled together: all but the first
+/// of them, which keeps the disk busy meanwhile.
+async fn deliver_at_once(world: &World, deliveries: &[String]) {
+    let address = world.url("").trim_start_matches("http://").to_owned();
+    let lines = join_all(deliveries.iter().map(|_| TcpStream::connect(&address))).await;
+    let sent = lines.into_iter().zip(deliveries).map(|(line, delivery)| async move {
+        let mut line = line.unwrap();
+        let request = format!(
+            "GET /webhooks/aurora/{delivery} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+             x-heliograph-webhook-token: {WEBHOOK_SECRET}\r\n\r\n"
+        );
+        line.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        line.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    });
+    join_all(sent).await;
+}
+
+#[tokio::test]
+async fn a_tenant_that_switches_off_and_on_again_at_once_ends_every_subscription_from_before() {
+    let world = World::start().await;
+    for round in 0..10 {
+        let mut socket = world.subscribe(EVENTS).await;
+        let mut listener = Listener::open(world.by_post(EVENTS, json!({}))).await;
+        let change = |at: usize| format!("project_changed?tenant_id={TENANT}&project_id=p{round}-{at}");
+        let switch = |status| format!("app_status_changed?tenant_id={TENANT}&app_id=app&status={status}");
+        let mut deliveries: Vec<_> = (0..4).map(change).collect();
+        deliveries.extend(["disabled", "enabled"].map(switch));
+        deliver_at_once(&world, &deliveries).await;
+
+        let code = "TENANT_NOT_CONNECTED";
+        let mut last = socket.message().await;
+        while last["payload"]["data"]["events"]["type"] == "PROJECT_CHANGED" {
+            last = socket.message().await;
+        }
+        assert_eq!(last["payload"]["errors"][0]["extensions"]["code"], code, "round {round}: {last}");
+        assert_eq!(socket.message().await["type"], "complete", "nothing comes after");
+        let mut last = listener.next().await.0;
+        while last["data"]["events"]["type"] == "PROJECT_CHANGED" {
+            last = listener.next().await.0;
+        }
+        assert_eq!(last["errors"][0]["extensions"]["code"], code, "round {round}: {last}");
+        assert_eq!(listener.heard().await.unwrap().name, "complete");
+        world.announced_become((round + 1) * 6).await;
+    }
+    // It is on, and nothing is missing of what was announced.
+    let all = world.all_announced().await;
+    let first = world.query("{ events(first: 1) { pageInfo { endCursor } } }").await["events"]["pageInfo"]["endCursor"].clone();
+    let mut again = world.subscribe_eager(KEY, EVENTS, json!({ "after": first })).await;
+    for id in &all[1..] {
+        assert_eq!(again.next("events").await["id"], *id);
+    }
 }

@@ -103,6 +103,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("prometheus_client", &["telemetry"]),
     ("icu_normalizer", &["domain/project"]),
     ("rust_embed", &["http/page"]),
+    ("rustix", &["http/server/files"]),
+    ("tokio_tungstenite", &["http/websocket"]),
 ];
 
 fn sources() -> Vec<(String, String)> {

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 /// What a storm came to.
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
+    /// What chose the moments at which listeners cut their connections.
+    pub(crate) seed: u64,
     /// Deliveries that were answered 200, repeats among them.
     pub(crate) acknowledged: u64,
     /// Of those, the ones that had been answered 200 before.
@@ -38,7 +40,7 @@ impl Figures {
 
     pub(crate) fn json(&self) -> Value {
         json!({
-            "acknowledged": self.acknowledged, "repeats": self.repeats, "refused": self.refused,
+            "seed": self.seed, "acknowledged": self.acknowledged, "repeats": self.repeats, "refused": self.refused,
             "seconds": round(self.took.as_secs_f64()), "per_second": self.per_second().round(),
             "kills": self.kills, "resumed": self.resumed,
             "lost": self.lost, "doubled": self.doubled, "out_of_order": self.out_of_order, "extra": self.extra,
@@ -68,6 +70,12 @@ impl Latencies {
         self.0.sort_unstable();
     }
 
+    /// To be looked at: the shortest first.
+    pub(crate) fn sorted(mut self) -> Self {
+        self.0.sort_unstable();
+        self
+    }
+
     /// The time within which so many of a hundred were answered.
     pub(crate) fn percentile(&self, of_a_hundred: usize) -> Duration {
         let at = (self.0.len() * of_a_hundred / 100).min(self.0.len().saturating_sub(1));
@@ -75,7 +83,7 @@ impl Latencies {
     }
 }
 
-fn millis(took: Duration) -> f64 {
+pub(crate) fn millis(took: Duration) -> f64 {
     round(took.as_secs_f64() * 1e3)
 }
 

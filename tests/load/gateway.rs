@@ -11,7 +11,7 @@ use std::{
 use heliograph::sandbox::{self, Sandbox};
 use tokio::sync::watch;
 
-use super::process::{Running, command};
+use super::process::{Running, command, with_files};
 
 pub(crate) const SECRET: &str = "webhook-secret-under-load";
 pub(crate) const KEY: &str = "key-under-load-0001";
@@ -24,6 +24,8 @@ pub(crate) struct Gateway {
     place: PathBuf,
     settings: BTreeMap<String, String>,
     environment: Vec<(String, String)>,
+    /// The files that it may open, where they are fewer than it could have.
+    files: Option<u64>,
     running: Option<Running>,
     addresses: watch::Sender<SocketAddr>,
     admin: String,
@@ -39,10 +41,21 @@ impl Gateway {
 
     /// The same with something more in its environment.
     pub(crate) fn start_with(place: &Path, sandbox: &Sandbox, environment: Vec<(String, String)>) -> Self {
+        Self::start_under(place, sandbox, environment, None)
+    }
+
+    /// The same with no more files than these.
+    pub(crate) fn start_under(
+        place: &Path,
+        sandbox: &Sandbox,
+        environment: Vec<(String, String)>,
+        files: Option<u64>,
+    ) -> Self {
         let mut this = Self {
             place: place.to_owned(),
             settings: usual(sandbox).into(),
             environment,
+            files,
             running: None,
             addresses: watch::Sender::new(([127, 0, 0, 1], 0).into()),
             admin: String::new(),
@@ -69,7 +82,10 @@ impl Gateway {
     pub(crate) fn command(&self) -> Command {
         let mut command = command(&self.place, &self.settings);
         command.envs(self.environment.iter().map(|(key, value)| (key, value)));
-        command
+        match self.files {
+            Some(most) => with_files(most, &command),
+            None => command,
+        }
     }
 
     /// Starts it where it cannot start, and gives what it said.
@@ -88,6 +104,11 @@ impl Gateway {
     /// The process, to be ended or waited for.
     pub(crate) fn take(&mut self) -> Running {
         self.running.take().expect("it runs")
+    }
+
+    /// The process, while it runs.
+    pub(crate) fn process(&self) -> Option<&Running> {
+        self.running.as_ref()
     }
 
     /// SIGKILL.
@@ -112,6 +133,21 @@ impl Gateway {
         &self.admin
     }
 
+    /// Where it is asked.
+    pub(crate) fn graphql(&self) -> String {
+        format!("http://{}/graphql", *self.addresses.borrow())
+    }
+
+    /// Its page of metrics.
+    pub(crate) async fn metrics(&self) -> String {
+        reqwest::get(format!("{}/metrics", self.admin)).await.unwrap().text().await.unwrap()
+    }
+
+    /// The memory that it has now.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        self.process().map_or(0, |it| it.memory_kib("VmRSS") * 1024)
+    }
+
     /// How often it was killed.
     pub(crate) fn kills(&self) -> u32 {
         self.kills
@@ -119,7 +155,7 @@ impl Gateway {
 
     /// The most memory that any of its lives has had.
     pub(crate) fn peak_bytes(&self) -> u64 {
-        let alive = self.running.as_ref().map_or(0, Running::peak_bytes);
+        let alive = self.process().map_or(0, Running::peak_bytes);
         self.peak.max(alive)
     }
 }

@@ -1,4 +1,5 @@
-//! A reader of server-sent events that comes again behind the last event it has seen, and keeps account of all of them.
+//! A reader that comes again behind the last event it has seen, and keeps account of all of them. Every other one reads
+//! server-sent events, and the rest has a WebSocket.
 
 use std::{
     collections::HashSet,
@@ -7,19 +8,27 @@ use std::{
     time::Duration,
 };
 
+use rand::{Rng, SeedableRng, rngs::StdRng};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
     net::TcpStream,
     sync::watch,
 };
 
-use super::gateway::KEY;
+use super::{
+    gateway::KEY,
+    socket::{Said, Socket},
+};
 
 /// Between two tries while nobody listens.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Asks for every event of the tenant, and of each only its job: `<design's number>-<delivery's number>`.
 const DOCUMENT: &str = "subscription{events{...on DesignCompletedEvent{jobId}}}";
+
+/// The same where the transport does not say the place.
+const BY_SOCKET: &str =
+    "subscription($after:Cursor){events(after:$after){cursor ...on DesignCompletedEvent{jobId}}}";
 
 /// What one listener has heard.
 pub(crate) struct Heard {
@@ -86,27 +95,46 @@ impl Heard {
     }
 }
 
-/// Listens behind `after` until it has heard so many different events, or is told to end.
+/// Who listens, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) number: usize,
+    pub(crate) after: String,
+    /// Designs, and deliveries of each.
+    pub(crate) all: (usize, usize),
+    /// How often it cuts its own connection, at moments that the seed chooses.
+    pub(crate) cuts: usize,
+    pub(crate) seed: u64,
+}
+
+/// Listens until it has heard all of the different events, or is told to end.
 pub(crate) async fn listen(
     mut addresses: watch::Receiver<SocketAddr>,
-    after: String,
-    (designs, of_each): (usize, usize),
+    plan: Plan,
     mut end: watch::Receiver<bool>,
 ) -> Heard {
+    let Plan { number, after, all: (designs, of_each), cuts, seed } = plan;
     let mut heard = Heard::new(designs, of_each);
-    let mut last = after;
     let all = (designs * of_each) as u64;
+    let mut chance = StdRng::seed_from_u64(seed.wrapping_add(number as u64));
+    let mut cuts: Vec<u64> = (0..cuts).map(|_| chance.random_range(1..all)).collect();
+    cuts.sort_unstable();
+    let mut last = after;
     let hear = async {
         loop {
             let address = *addresses.borrow_and_update();
-            if let Ok(lines) = open(address, Some(&last)).await {
-                heard.resumed += 1;
-                follow(lines, &mut last, &mut heard, all).await;
+            // Two cuts at one place are two: the second comes before anything is heard.
+            let until = if cuts.is_empty() { all } else { cuts.remove(0) };
+            match Line::open(address, &last, number).await {
+                Some(line) => {
+                    heard.resumed += 1;
+                    line.follow(&mut last, &mut heard, until).await;
+                }
+                None => tokio::time::sleep(PAUSE).await,
             }
             if heard.total >= all {
                 return;
             }
-            tokio::time::sleep(PAUSE).await;
         }
     };
     tokio::select! {
@@ -116,20 +144,56 @@ pub(crate) async fn listen(
     heard
 }
 
-async fn follow(mut lines: Lines<BufReader<TcpStream>>, last: &mut String, heard: &mut Heard, all: u64) {
+/// A connection of either kind.
+enum Line {
+    Stream(Lines<BufReader<TcpStream>>),
+    Socket(Box<Socket>),
+}
+
+impl Line {
+    async fn open(address: SocketAddr, after: &str, number: usize) -> Option<Self> {
+        if number.is_multiple_of(2) {
+            return open(address, Some(after)).await.ok().map(Self::Stream);
+        }
+        Socket::open(address, BY_SOCKET, Some(after), None).await.map(Box::new).map(Self::Socket)
+    }
+
+    /// Hears until it has heard so much in all, or the connection breaks.
+    async fn follow(mut self, last: &mut String, heard: &mut Heard, until: u64) {
+        while heard.total < until
+            && let Some((cursor, job)) = self.next().await
+        {
+            heard.hear(&cursor, &job);
+            *last = cursor;
+        }
+    }
+
+    /// The next event's cursor and job.
+    async fn next(&mut self) -> Option<(String, String)> {
+        match self {
+            Self::Stream(lines) => next_event(lines).await,
+            Self::Socket(socket) => {
+                let Said::Data(data) = socket.next().await else { return None };
+                let text = |name: &str| data["events"][name].as_str().map(ToOwned::to_owned);
+                let cursor = text("cursor").unwrap_or_else(|| panic!("an answer without a place: {data}"));
+                Some((cursor, text("jobId").unwrap_or_default()))
+            }
+        }
+    }
+}
+
+async fn next_event(lines: &mut Lines<BufReader<TcpStream>>) -> Option<(String, String)> {
     let mut id = None;
-    while heard.total < all
-        && let Ok(Some(line)) = lines.next_line().await
-    {
+    while let Ok(Some(line)) = lines.next_line().await {
         if let Some(told) = line.strip_prefix("id: ") {
             id = Some(told.to_owned());
         } else if let Some(data) = line.strip_prefix("data: ") {
-            let id = id.take().unwrap_or_else(|| panic!("an answer without a place: {data}"));
+            let id = id.unwrap_or_else(|| panic!("an answer without a place: {data}"));
             let job = data.split("\"jobId\":\"").nth(1).and_then(|it| it.split('"').next());
-            heard.hear(&id, job.unwrap_or_default());
-            *last = id;
+            return Some((id, job.unwrap_or_default().to_owned()));
         }
     }
+    None
 }
 
 /// Opens a stream, behind an event or from now on. It is open when its head has come.

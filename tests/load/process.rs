@@ -21,6 +21,32 @@ pub(crate) fn command<K: AsRef<str>>(place: &Path, settings: &BTreeMap<K, String
     command
 }
 
+/// The same with no more files than these.
+pub(crate) fn with_files(most: u64, command: &Command) -> Command {
+    let mut limited = Command::new("/bin/sh");
+    limited.args(["-c", "ulimit -n \"$0\" && exec \"$@\"", &most.to_string()]).arg(command.get_program());
+    limited.args(command.get_args()).env_clear();
+    limited.envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))));
+    limited.current_dir(command.get_current_dir().unwrap());
+    limited
+}
+
+/// Of so many connections that a test would like to have, as many as this process may open files for, some left to others;
+/// says so where they are fewer.
+#[expect(clippy::print_stdout, reason = "a test that tries less than it says has to tell")]
+pub(crate) fn connections(wanted: usize) -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    const OTHERS: usize = 1_000;
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
+    let most = maximum.map_or(usize::MAX, |it| usize::try_from(it).unwrap());
+    let there = wanted.min(most.saturating_sub(OTHERS).max(most / 2));
+    if there < wanted {
+        println!("{there} connections instead of {wanted}: no more than {most} files can be opened here");
+    }
+    there
+}
+
 /// A process that is killed when the test ends.
 pub(crate) struct Running(pub(crate) Child);
 

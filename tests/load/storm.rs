@@ -18,7 +18,7 @@ use super::{
     Figures, Gateway,
     caller::{Caller, completion},
     figures::Latencies,
-    listener::{self, Heard, listen},
+    listener::{self, Heard, Plan, listen},
 };
 
 /// How long what was acknowledged may take to reach the last listener once no more comes.
@@ -35,6 +35,8 @@ pub(crate) struct Storm {
     /// Deliveries of each. Each is sent twice.
     pub(crate) of_each: usize,
     pub(crate) listeners: usize,
+    /// How often each listener cuts its own connection.
+    pub(crate) cuts: usize,
     /// Listeners that never read.
     pub(crate) stalled: usize,
 }
@@ -64,10 +66,12 @@ impl Storm {
         }
         let begin = first_event(gateway).await;
         let (end, ended) = watch::channel(false);
+        let seed = rand::random();
         let listeners: Vec<_> = (0..self.listeners)
-            .map(|_| {
+            .map(|number| {
                 let all = (self.designs, self.of_each);
-                tokio::spawn(listen(gateway.addresses(), begin.clone(), all, ended.clone()))
+                let plan = Plan { number, after: begin.clone(), all, cuts: self.cuts, seed };
+                tokio::spawn(listen(gateway.addresses(), plan, ended.clone()))
             })
             .collect();
         let stalled: Vec<_> =
@@ -95,7 +99,7 @@ impl Storm {
         }
         peace.abort();
         stalled.iter().for_each(tokio::task::JoinHandle::abort);
-        self.account(&heard, gateway, &progress, answers, took)
+        Figures { seed, ..self.account(&heard, gateway, &progress, answers, took) }
     }
 
     fn call(self, gateway: &Gateway, progress: &Arc<Progress>) -> Vec<tokio::task::JoinHandle<Latencies>> {
@@ -117,6 +121,7 @@ impl Storm {
         let sum = |what: fn(&Heard) -> u64| heard.iter().map(what).sum();
         let sequence = heard.first().map_or(0, |it| it.sequence);
         Figures {
+            seed: 0,
             acknowledged: progress.acknowledged(),
             repeats: progress.repeats.load(Ordering::Relaxed),
             refused: progress.refused.load(Ordering::Relaxed),

@@ -1,5 +1,7 @@
 //! What went wrong in the gateway itself, on every transport: with the request's id, and with nothing else.
 
+use std::sync::atomic::Ordering::SeqCst;
+
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio_tungstenite::{
@@ -7,7 +9,10 @@ use tokio_tungstenite::{
     tungstenite::{Message, client::IntoClientRequest, http::HeaderValue},
 };
 
-use super::world::{KEY, Reply, World};
+use super::{
+    client::Client,
+    world::{KEY, Reply, World, eventually},
+};
 
 #[tokio::test]
 async fn every_internal_error_names_its_request_over_http_and_in_streams() {
@@ -70,6 +75,35 @@ async fn every_internal_error_names_its_socket() {
         assert_eq!(errors[0]["extensions"]["requestId"], "the-id-of-this-one", "{message}");
         named += 1;
     }
+}
+
+#[tokio::test]
+async fn a_subscription_that_breaks_off_before_it_begins_costs_itself_and_nothing_else() {
+    let world = World::start().await;
+    let mut client =
+        Client::try_connect(&world, &[("x-request-id", "the-id-of-this-one")]).await.ok().unwrap();
+    client.say(json!({ "type": "connection_init", "payload": { "Authorization": KEY } })).await;
+    assert_eq!(client.hear().await["type"], "connection_ack");
+    client.subscribe("quiet", "subscription { silence }").await;
+    eventually("it listens", || world.script.listeners.load(SeqCst) == 1).await;
+
+    world.script.breaks_off_at_once.store(true, SeqCst);
+    client.subscribe("broken", "subscription { count(until: 2) }").await;
+    let error = client.hear().await;
+    assert_eq!((&error["id"], &error["type"]), (&json!("broken"), &json!("error")), "{error}");
+    let extensions = &error["payload"][0]["extensions"];
+    assert_eq!(extensions["code"], "INTERNAL", "{error}");
+    assert_eq!(extensions["requestId"], "the-id-of-this-one", "{error}");
+    for accept in ["text/event-stream", "multipart/mixed;subscriptionSpec=1.0"] {
+        let body = json!({ "query": "subscription { count(until: 2) }" }).to_string();
+        let reply = world.post_accepting(accept, body).await;
+        assert!(reply.status == 200 && reply.text.matches(r#""INTERNAL""#).count() == 1, "{}", reply.text);
+    }
+
+    world.script.breaks_off_at_once.store(false, SeqCst);
+    client.subscribe("broken", "subscription { count(until: 1) }").await;
+    assert_eq!(client.hear().await["type"], "next", "its id is free, and the socket lives");
+    assert_eq!(world.script.listeners.load(SeqCst), 1, "and so does its neighbour");
 }
 
 #[tokio::test]

@@ -167,6 +167,30 @@ async fn a_credential_counts_for_so_long_and_no_longer() {
 }
 
 #[tokio::test]
+async fn a_close_at_the_end_of_a_credential_names_the_last_answer_that_was_written() {
+    let world = with(|limits| limits.life = Duration::from_millis(50)).await;
+    // Whether the end is seen by who reads or by who writes is a matter of chance.
+    for _ in 0..20 {
+        let mut client = Client::admitted(&world).await;
+        client.subscribe("1", "subscription { placed(until: 100000000) }").await;
+        let mut last = None;
+        let frame = loop {
+            match client.next().await {
+                Message::Text(text) => last = Some(text),
+                Message::Close(frame) => break frame.unwrap(),
+                other => panic!("{other:?}"),
+            }
+        };
+        let last: serde_json::Value = serde_json::from_str(&last.unwrap()).unwrap();
+        assert_eq!(u16::from(frame.code), 4403);
+        let named = frame.reason.rsplit_once(" after ").map(|(_, cursor)| cursor.to_owned());
+        // Nothing where another answer had been made, and was held back.
+        let written = format!("c{}", last["payload"]["data"]["placed"]);
+        assert!(named.as_ref().is_none_or(|it| *it == written), "{named:?} instead of {written}");
+    }
+}
+
+#[tokio::test]
 async fn a_ping_gets_its_payload_back() {
     let world = World::start().await;
     let mut client = Client::connect(&world).await;
@@ -261,6 +285,18 @@ async fn a_client_that_answers_no_pings_is_given_up_and_one_that_does_is_kept() 
     assert!(world.metrics.page().unwrap().contains(r#"closed_total{code="1001"} 1"#));
     alive.subscribe("1", "{ name }").await;
     assert_eq!(alive.hear().await["type"], "next");
+}
+
+#[tokio::test]
+async fn a_client_that_is_gone_without_a_word_has_broken_no_rule() {
+    let world = World::start().await;
+    let mut client = Client::admitted(&world).await;
+    client.subscribe("1", "subscription { silence }").await;
+    eventually("it listens", || world.script.listeners.load(SeqCst) == 1).await;
+    drop(client);
+    eventually("the socket is gone", || world.metrics.sockets_open.get() == 0).await;
+    let page = world.metrics.page().unwrap();
+    assert!(page.contains(r#"closed_total{code="1006"} 1"#) && !page.contains(r#"code="1002""#), "{page}");
 }
 
 #[tokio::test]

@@ -5,13 +5,19 @@ use std::{
     num::NonZeroU32,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicU32, Ordering::SeqCst},
     },
     time::Duration,
 };
 
-use async_graphql::{Context, ID, Object, Schema, Subscription};
-use futures_util::{Stream, StreamExt, stream};
+use async_graphql::{
+    Context, ID, Object, Schema, Subscription,
+    extensions::{Extension, ExtensionContext, ExtensionFactory, NextSubscribe},
+};
+use futures_util::{
+    Stream, StreamExt,
+    stream::{self, BoxStream},
+};
 use reqwest::{RequestBuilder, Response, StatusCode, header::HeaderMap};
 use secrecy::SecretString;
 use serde_json::Value;
@@ -45,6 +51,28 @@ pub(super) struct Script {
     pub(super) gate: Notify,
     pub(super) entered: Notify,
     pub(super) listeners: AtomicU32,
+    /// Whether subscriptions break off as soon as they are begun, before there is anything to listen to.
+    pub(super) breaks_off_at_once: AtomicBool,
+}
+
+struct AtOnce(Arc<Script>);
+
+impl ExtensionFactory for AtOnce {
+    fn create(&self) -> Arc<dyn Extension> {
+        Arc::new(Self(Arc::clone(&self.0)))
+    }
+}
+
+impl Extension for AtOnce {
+    fn subscribe<'s>(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        stream: BoxStream<'s, async_graphql::Response>,
+        next: NextSubscribe<'_>,
+    ) -> BoxStream<'s, async_graphql::Response> {
+        assert!(!self.0.breaks_off_at_once.load(SeqCst), "boom");
+        next.run(ctx, stream)
+    }
 }
 
 pub(super) struct Query;
@@ -205,7 +233,10 @@ async fn intake(directory: &TempDir) -> Intake {
 }
 
 async fn state(config: Config, script: Arc<Script>, directory: &TempDir, graphiql: bool) -> State {
-    let schema = || Schema::build(Query, Mutation, Subscriptions).data(Arc::clone(&script));
+    let schema = || {
+        let schema = Schema::build(Query, Mutation, Subscriptions).data(Arc::clone(&script));
+        schema.extension(AtOnce(Arc::clone(&script)))
+    };
     State {
         config: Config { allowed_origins: vec![Origin::parse(FRIEND).unwrap()], ..config },
         credentials: Credentials::from_api_keys([key("crm", &Scope::ALL), key("reader", &[Scope::Read])]),

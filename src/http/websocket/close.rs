@@ -20,6 +20,8 @@ pub struct Close {
 impl Close {
     /// The client left.
     pub const LEFT: Self = Self::new(1000, "");
+    /// The connection ended without a word of either side: nothing is sent.
+    pub const LOST: Self = Self::new(1006, "the connection broke");
     /// The client answers no pings.
     pub const SILENT: Self = Self::new(1001, "no answer to two pings");
     /// The bytes were no WebSocket messages, or far too many.
@@ -82,6 +84,7 @@ mod tests {
     fn every_reason_fits_into_its_frame() {
         for close in [
             Close::LEFT,
+            Close::LOST,
             Close::SILENT,
             Close::NOT_UNDERSTOOD,
             Close::TOO_LONG,

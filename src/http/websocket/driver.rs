@@ -20,6 +20,7 @@ use tokio::{
     select,
     time::{self, Instant},
 };
+use tokio_tungstenite::tungstenite::{self, error::ProtocolError};
 
 use super::{
     Limits,
@@ -105,7 +106,7 @@ where
 {
     let frame = CloseFrame { code: close.code, reason: close.reason.as_ref().into() };
     let polite = async {
-        if close != Close::LEFT {
+        if close != Close::LEFT && close != Close::LOST {
             socket.send(Message::Close(Some(frame))).await.ok()?;
         }
         while socket.next().await?.is_ok() {}
@@ -187,6 +188,7 @@ impl<'a> Reader<'a> {
     ) -> Result<(), Close> {
         let message = match incoming {
             Some(Ok(message)) => message,
+            Some(Err(error)) if is_lost(&error) => return Err(Close::LOST),
             Some(Err(_library)) => return Err(Close::NOT_UNDERSTOOD),
             None => return Err(Close::LEFT),
         };
@@ -289,7 +291,7 @@ where
         };
         match time::timeout(write_timeout, sink.send(message)).await {
             Ok(Ok(())) => {}
-            Ok(Err(_gone)) => return Close::LEFT,
+            Ok(Err(_gone)) => return Close::LOST,
             Err(_elapsed) => return Close::TOO_SLOW,
         }
     }
@@ -312,6 +314,20 @@ fn wanted(dialect: Dialect, name: &Name, said: &Said, machine: &Mutex<Machine>) 
         // The socket gives signs of life by itself.
         Said::Silence => None,
     }
+}
+
+/// Whether it is the connection that failed, and not what came over it.
+fn is_lost(error: &Error) -> bool {
+    let library = std::error::Error::source(error).and_then(|it| it.downcast_ref::<tungstenite::Error>());
+    matches!(
+        library,
+        Some(
+            tungstenite::Error::Io(_)
+                | tungstenite::Error::ConnectionClosed
+                | tungstenite::Error::AlreadyClosed
+                | tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)
+        )
+    )
 }
 
 fn lock(machine: &Mutex<Machine>) -> MutexGuard<'_, Machine> {
