@@ -90,9 +90,10 @@ impl Bench {
 
     /// Everything that may begin now, and ends so.
     fn take_turns(&mut self, end: impl Fn(&board::Work) -> Turn) -> Vec<Arc<Waiting>> {
-        let works: Vec<_> = std::iter::from_fn(|| self.relay.board.next(Instant::now())).collect();
+        let now = self.relay.clock.instant();
+        let works: Vec<_> = std::iter::from_fn(|| self.relay.board.next(now)).collect();
         for work in &works {
-            self.relay.board.finished(&work.lane, Some(end(work)), Instant::now());
+            self.relay.board.finished(&work.lane, Some(end(work)), now);
         }
         works.into_iter().flat_map(|it| it.batch).collect()
     }

@@ -1,6 +1,5 @@
 //! Deliveries and times as the tables hold them, and the sums that tell what was written from what a disk made of it.
 
-use jiff::Timestamp;
 use rusqlite::Row;
 
 use super::super::Replay;
