@@ -18,6 +18,7 @@ mod secrets;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use rusqlite::Connection;
 use tokio::sync::Notify;
 
 pub use calls_made::CallsMade;
@@ -34,6 +35,14 @@ use crate::{
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the store is not available")]
 pub struct Error(#[from] sqlite::Error);
+
+impl Error {
+    /// It takes longer than anybody waits.
+    #[must_use]
+    pub fn late() -> Self {
+        Self(sqlite::Error::Busy)
+    }
+}
 
 /// The key of the cursors of a file that a gateway has used, read beside it.
 ///
@@ -135,9 +144,7 @@ impl Store {
             return Ok(());
         }
         let tenant = tenant.clone();
-        self.db.write(move |connection| designs::remember(connection, &tenant, &unknown)).await?;
-        self.learnt.notify_one();
-        Ok(())
+        self.learn(move |connection| designs::remember(connection, &tenant, &unknown)).await
     }
 
     /// Remembers that Aurora has shown these projects to a tenant. What is known already costs no write.
@@ -151,9 +158,16 @@ impl Store {
             return Ok(());
         }
         let tenant = tenant.clone();
-        self.db.write(move |connection| projects::remember(connection, &tenant, &unknown)).await?;
-        self.learnt.notify_one();
-        Ok(())
+        self.learn(move |connection| projects::remember(connection, &tenant, &unknown)).await
+    }
+
+    /// A write after which more is known. That is told also where nobody waits for the write any more.
+    async fn learn<W>(&self, work: W) -> Result<(), Error>
+    where
+        W: FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static,
+    {
+        let learnt = Arc::clone(&self.learnt);
+        Ok(self.db.write_then(work, move |()| learnt.notify_one()).await?)
     }
 
     /// Keeps a tenant's sealed key in place of an earlier one of the same realm.

@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::watch;
 
 pub use crate::store::CreateKey;
@@ -53,12 +54,23 @@ pub enum Unsettled {
     Stopped,
 }
 
+/// How long a create waits for a file that hangs, before anything is sent to Aurora.
+const BEGIN_PATIENCE: Duration = Duration::from_secs(5);
+
 /// How often, and after which pause, the outcome of a create is written again where the store did not take it: for
 /// five minutes, so that somebody can make room on a full disk.
 const NOTE_TRIES: u32 = 600;
 const NOTE_PAUSE: Duration = Duration::from_millis(500);
 
 type Outcome = Result<Created, Error>;
+
+/// What is still to be done for a key after its caller was answered. Until then this process answers for the key.
+enum Owed {
+    /// What came of the create is to be written down.
+    Note(Note),
+    /// It waits to be written that it begins. Its caller was told that it does not, so nothing may come of it.
+    Begun(BoxFuture<'static, Result<Begin, store::Error>>),
+}
 
 /// The creates that are under way in this process, by their key.
 #[derive(Default)]
@@ -125,23 +137,21 @@ impl Catalog {
         let (tenant, usage) = (tenant.clone(), Arc::clone(usage));
         self.0.tasks.spawn(async move {
             let catalog = leave.catalog.clone();
-            let (result, owed) = match key.map(|it| it.digest(&tenant)) {
-                Some(key) => {
-                    let trace = Trace::of(&new, &key);
-                    let request = Request { tenant: tenant.clone(), key, input: mark, trace };
-                    catalog.create_once(&request, &new, &usage).await
-                }
-                None => (catalog.create_unkeyed(&tenant, &new, &usage).await, None),
+            let Some(key) = key.map(|it| it.digest(&tenant)) else {
+                let result = catalog.create_unkeyed(&tenant, &new, &usage).await;
+                tell.send_replace(Some(result));
+                return;
             };
-            let Some((key, note)) = owed else {
+            let trace = Trace::of(&new, &key);
+            let request = Request { tenant, key, input: mark, trace };
+            let (result, owed) = catalog.create_once(&request, &new, &usage).await;
+            let Some(owed) = owed else {
                 drop(leave);
                 tell.send_replace(Some(result));
                 return;
             };
-            // The caller need not wait for the store; until it took the note, this process answers for the key.
             tell.send_replace(Some(result));
-            catalog.note_until_kept(&tenant, key, &note).await;
-            catalog.0.desk.round(&tenant, true);
+            catalog.settle_up(&request, owed).await;
         });
         Ok((outcome, false))
     }
@@ -151,10 +161,14 @@ impl Catalog {
         request: &Request,
         new: &NewProject,
         usage: &Usage,
-    ) -> (Outcome, Option<(Fingerprint, Note)>) {
+    ) -> (Outcome, Option<Owed>) {
         // What turns out not to have happened is begun once more, and then surely goes.
         for _ in 0..2 {
-            match self.0.store.begin_create(request, self.0.clock.now()).await {
+            let mut begun = self.0.store.begin_create(request, self.0.clock.now()).boxed();
+            let Ok(begin) = tokio::time::timeout(BEGIN_PATIENCE, &mut begun).await else {
+                return (Err(store::Error::late().into()), Some(Owed::Begun(begun)));
+            };
+            match begin {
                 Ok(Begin::Go) => return self.send(request, new, usage).await,
                 Ok(Begin::Conflict) => return (Err(Error::Conflict), None),
                 Ok(Begin::Replay(project)) => return (self.replay(request, project, usage).await, None),
@@ -170,12 +184,7 @@ impl Catalog {
     }
 
     /// Sends it, once, and writes down what came of it.
-    async fn send(
-        &self,
-        request: &Request,
-        new: &NewProject,
-        usage: &Usage,
-    ) -> (Outcome, Option<(Fingerprint, Note)>) {
+    async fn send(&self, request: &Request, new: &NewProject, usage: &Usage) -> (Outcome, Option<Owed>) {
         let result = self.create(&request.tenant, new, usage).await;
         let lost = matches!(result, Err(Error::Aurora(aurora::Error::OutcomeUnknown(_))));
         let note = match &result {
@@ -185,7 +194,7 @@ impl Catalog {
         };
         let written = self.note(&request.tenant, request.key, &note);
         let kept = matches!(tokio::time::timeout(NOTE_PATIENCE, written).await, Ok(Ok(())));
-        let owed = (!kept).then_some((request.key, note));
+        let owed = (!kept).then_some(Owed::Note(note));
         if !lost {
             return (result, owed);
         }
@@ -220,6 +229,19 @@ impl Catalog {
             Note::Unknown => store.unsettle_create(tenant, key, self.0.clock.now()).await,
             Note::Abandoned => store.abandon_create(tenant, key).await,
         }
+    }
+
+    async fn settle_up(&self, request: &Request, owed: Owed) {
+        let note = match owed {
+            Owed::Note(note) => note,
+            // An older create of the key keeps what is known of it.
+            Owed::Begun(begun) => match begun.await {
+                Ok(Begin::Go) => Note::Abandoned,
+                _ => return,
+            },
+        };
+        self.note_until_kept(&request.tenant, request.key, &note).await;
+        self.0.desk.round(&request.tenant, true);
     }
 
     /// What is never noted stays "begun", which later callers meet as unsettled: never a second project. One try at a time,

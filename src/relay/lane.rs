@@ -37,6 +37,15 @@ pub(super) struct Rereader {
     pub(super) patience_for_key: Duration,
 }
 
+/// The design of a batch that is to be looked at again.
+struct Case {
+    key: DesignKey,
+    /// Since the oldest of its completions came, or was to be told again.
+    waited: Duration,
+    /// Whether each of its completions names its project, as those do that are told again or were found.
+    names_project: bool,
+}
+
 /// What the second look found.
 #[derive(Debug, Default)]
 struct Found {
@@ -64,10 +73,15 @@ impl Rereader {
         let Some(design) = &first.delivery.design else {
             return self.announce_all(&work.batch, &Found::default()).await;
         };
-        let key = DesignKey { tenant: work.lane.tenant.clone(), design: design.clone() };
         let now = self.clock.now();
         let waited = |waiting: &Waiting| clock::between(waiting.since(), now);
-        match self.look_again(&key, waited(first)).await {
+        let mut completions = work.batch.iter().map(|it| &it.delivery).filter(|it| it.is_completion());
+        let case = Case {
+            key: DesignKey { tenant: work.lane.tenant.clone(), design: design.clone() },
+            waited: waited(first),
+            names_project: completions.all(|it| it.project.is_some()),
+        };
+        match self.look_again(&case).await {
             Look::Found(found) => self.announce_all(&work.batch, &found).await,
             Look::GaveUp(found, patience) => {
                 let young = |it: &Arc<Waiting>| it.delivery.is_completion() && waited(it) < patience;
@@ -79,40 +93,43 @@ impl Rereader {
     }
 
     /// Reads a completed design again, for its project and for telling a repeat.
-    async fn look_again(&self, key: &DesignKey, waited: Duration) -> Look {
+    async fn look_again(&self, case: &Case) -> Look {
         let usage = Usage::in_lane(Lane::Enrichment);
-        match self.catalog.summary(key, &usage).await {
+        match self.catalog.summary(&case.key, &usage).await {
             Ok(summary) if !summary.stale => {
                 let reread = Some(summary.value.fingerprint());
                 if let Some(project) = summary.value.project.clone() {
                     return Look::Found(Found { project: Some(project), reread });
                 }
-                self.look_for_project(key, reread, waited).await
+                self.look_for_project(case, reread).await
             }
             Err(error) if !may_pass(&error) => {
-                tracing::warn!(design.id = %key.design, error = %error, "a completed design cannot be read");
-                self.look_for_project(key, None, waited).await
+                tracing::warn!(design.id = %case.key.design, error = %error, "a completed design cannot be read");
+                self.look_for_project(case, None).await
             }
-            Ok(_) if waited < PATIENCE => Look::Later(Wait::AtLeast(Duration::ZERO)),
-            Ok(_) => self.give_up(key, waited, PATIENCE).await,
-            Err(error) if waited < self.patience(&error) => Look::Later(pause(&error)),
-            Err(error) => self.give_up(key, waited, self.patience(&error)).await,
+            Ok(_) if case.waited < PATIENCE => Look::Later(Wait::AtLeast(Duration::ZERO)),
+            Ok(_) => self.give_up(case, PATIENCE).await,
+            Err(error) if case.waited < self.patience(&error) => Look::Later(pause(&error)),
+            Err(error) => self.give_up(case, self.patience(&error)).await,
         }
     }
 
-    async fn give_up(&self, key: &DesignKey, waited: Duration, patience: Duration) -> Look {
-        tracing::warn!(design.id = %key.design, "a design's news goes out without its summary");
-        match self.look_for_project(key, None, waited).await {
+    async fn give_up(&self, case: &Case, patience: Duration) -> Look {
+        tracing::warn!(design.id = %case.key.design, "a design's news goes out without its summary");
+        match self.look_for_project(case, None).await {
             Look::Found(found) => Look::GaveUp(found, patience),
             other => other,
         }
     }
 
     /// The project by another way than the summary. Only a final refusal, or a very long outage, leaves it out.
-    async fn look_for_project(&self, key: &DesignKey, reread: Option<Fingerprint>, waited: Duration) -> Look {
-        match self.catalog.project_of(key, &Usage::in_lane(Lane::Enrichment)).await {
+    async fn look_for_project(&self, case: &Case, reread: Option<Fingerprint>) -> Look {
+        if case.names_project {
+            return Look::Found(Found { project: None, reread });
+        }
+        match self.catalog.project_of(&case.key, &Usage::in_lane(Lane::Enrichment)).await {
             Ok(project) => Look::Found(Found { project, reread }),
-            Err(error) if may_pass(&error) && waited < self.patience_for_project(&error) => {
+            Err(error) if may_pass(&error) && case.waited < self.patience_for_project(&error) => {
                 Look::Later(pause(&error))
             }
             Err(_) => Look::Found(Found { project: None, reread }),

@@ -5,15 +5,12 @@
 
 pub(super) mod rows;
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use super::{Error, Store, projects};
 use crate::domain::{
     Fingerprint, ProjectId, TenantId, Trace, fingerprint::Fingerprinter, project::InputMark,
 };
-use crate::sqlite;
 
 /// What makes two requests to create a project the same request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -93,22 +90,21 @@ pub struct Open {
     pub looks: u32,
 }
 
-/// How long a creation waits for a file that hangs. Nothing has been sent to Aurora then.
-const BEGIN_PATIENCE: Duration = Duration::from_secs(5);
-
 impl Store {
     /// Asks to create a project under a key. Of any number of callers exactly one may [`Begin::Go`], and is then
     /// to call one of [`finish_create`](Self::finish_create), [`abandon_create`](Self::abandon_create) and
     /// [`unsettle_create`](Self::unsettle_create). Not to be asked while that one is at work: what is found started
-    /// counts as broken off, and can be looked for.
+    /// counts as broken off, and can be looked for. Who gives up waiting has asked all the same.
     ///
     /// # Errors
-    /// When nobody may go, because it cannot be kept that somebody did. Where the file was only too slow it may be kept all
-    /// the same: as if somebody had begun and broken off.
-    pub async fn begin_create(&self, request: &Request, now: Timestamp) -> Result<Begin, Error> {
-        let request = request.clone();
-        let begun = self.db.write(move |connection| rows::begin(connection, &request, now));
-        Ok(tokio::time::timeout(BEGIN_PATIENCE, begun).await.unwrap_or(Err(sqlite::Error::Busy))?)
+    /// When nobody may go, because it cannot be kept that somebody did.
+    pub fn begin_create(
+        &self,
+        request: &Request,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Begin, Error>> + Send + use<> {
+        let (db, request) = (self.db.clone(), request.clone());
+        async move { Ok(db.write(move |connection| rows::begin(connection, &request, now)).await?) }
     }
 
     /// What would come of beginning, without beginning.
@@ -144,9 +140,7 @@ impl Store {
             projects::remember(connection, &tenant, std::slice::from_ref(&project))?;
             rows::finish(connection, &tenant, key, &project)
         };
-        self.db.write(work).await?;
-        self.learnt.notify_one();
-        Ok(())
+        self.learn(work).await
     }
 
     /// The creation certainly did not happen: the key may be used again, with any input.
@@ -188,9 +182,7 @@ impl Store {
             projects::remember(connection, &tenant, std::slice::from_ref(&project))?;
             rows::claim(connection, &tenant, key, &project, now)
         };
-        self.db.write(work).await?;
-        self.learnt.notify_one();
-        Ok(())
+        self.learn(work).await
     }
 
     /// Takes over what a process of before has left open, and says whose it is. To be called before anything begins.

@@ -14,6 +14,9 @@ use crate::world::{KEY, OTHER, OTHER_KEY, TENANT, World};
 const SUMMARY: &str = "/tenants/*/designs/*/summary";
 const LIST: &str = "/tenants/*/projects";
 
+/// How late an answer comes that news are to overtake: long enough for a machine that has much else to do.
+const LATE: u64 = 1_500;
+
 fn summary(design: &str) -> String {
     format!(
         r#"{{ designSummary(designId: "{design}") {{ moduleCount externalProviderId stale fetchedAt }} }}"#
@@ -192,7 +195,7 @@ async fn a_new_project_is_in_the_list_at_once() {
 #[tokio::test]
 async fn a_create_whose_answer_comes_behind_news_of_its_project_leaves_nothing_old_in_memory() {
     let world = World::start().await;
-    world.aurora.fail(FaultRule::new("POST", LIST, Fault::Delay { ms: 700 }).times(1)).unwrap();
+    world.aurora.fail(FaultRule::new("POST", LIST, Fault::Delay { ms: LATE }).times(1)).unwrap();
     let changed = async {
         world.eventually("it is made", || async { !world.aurora.projects(TENANT).is_empty() }).await;
         let project = world.aurora.projects(TENANT)[0]["id"].as_str().unwrap().to_owned();
@@ -211,7 +214,7 @@ async fn that_there_was_no_such_thing_before_a_tenants_news_reaches_nobody() {
     let path = format!("/tenants/{TENANT}/designs/d-late");
     let query = r#"{ design(designId: "d-late") { designId } }"#;
     // The answer is as of when it was asked for, and comes late.
-    world.aurora.fail(FaultRule::new("GET", &path, Fault::Delay { ms: 700 }).times(1)).unwrap();
+    world.aurora.fail(FaultRule::new("GET", &path, Fault::Delay { ms: LATE }).times(1)).unwrap();
     let late = async {
         world.eventually("it is asked", || async { world.aurora.calls_to("GET", &path) == 1 }).await;
         world.aurora.plant(TENANT, "p-late", "d-late").unwrap();

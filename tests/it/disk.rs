@@ -120,11 +120,24 @@ async fn a_disk_that_hangs_holds_nobody_up_and_loses_nothing_that_was_answered()
     // It waits behind what the create left to be written.
     let after = disk.deliver_some(1).await;
     disk.announces_exactly(&[vec!["late".to_owned()], after].concat()).await;
+    // That it began was written when its caller had been told that it did not: that leaves no doubt behind.
+    let create = |key: &'static str| disk.ask(CREATE, json!({ "key": key }));
+    let mut then = create("other").await;
+    while then["errors"][0]["extensions"]["retryable"] == true {
+        assert_ne!(then["errors"][0]["extensions"]["code"], "OUTCOME_UNKNOWN", "{then}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        then = create("other").await;
+    }
+    assert_eq!(
+        (&then["data"]["createProject"]["replayed"], disk.aurora().calls_to("POST", list)),
+        (&json!(false), 2),
+        "{then}"
+    );
     disk.restart();
     let create = |key: &'static str| disk.ask(CREATE, json!({ "key": key }));
     let kept = create("k").await;
     assert_eq!(kept["data"]["createProject"], json!({ "replayed": true, "project": made["project"] }));
-    assert_eq!(disk.aurora().calls_to("POST", list), 1);
+    assert_eq!(disk.aurora().calls_to("POST", list), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -55,8 +55,8 @@ async fn reconciled_at(world: &World) -> Value {
 
 /// Moves the clock so that a round is due, and waits until it has come to its end.
 async fn a_round(world: &World, by: Duration) {
-    world.advance(by);
     let before = reconciled_at(world).await;
+    world.advance(by);
     world.eventually("a round", || async { reconciled_at(world).await != before }).await;
 }
 

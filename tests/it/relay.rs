@@ -58,6 +58,20 @@ async fn a_completion_announced_without_its_summary_still_reaches_those_who_foll
 }
 
 #[tokio::test]
+async fn a_completion_that_names_its_project_waits_for_its_summary_alone() {
+    let world = World::start().await;
+    aurora_cannot_tell_of_designs(&world, 503);
+    let query = r#"subscription { designCompleted(projectId: "p1") { designId announcedWithSummary } }"#;
+    let mut subscriber = world.subscribe(query).await;
+    let delivery = format!("tenant_id={TENANT}&design_id=unheard-of&project_id=p1&job_id=j&status=succeeded");
+    assert_eq!(world.deliver(DONE, &delivery).await, 200);
+    was_asked_for(&world, "unheard-of").await;
+    world.advance(OUT_OF_PATIENCE);
+    let heard = subscriber.next("designCompleted").await;
+    assert_eq!(heard, json!({ "designId": "unheard-of", "announcedWithSummary": false }));
+}
+
+#[tokio::test]
 async fn a_restart_does_not_prolong_the_wait_for_a_summary() {
     let mut world = World::start().await;
     let (_, design) = world.design().await;
