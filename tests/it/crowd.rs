@@ -47,7 +47,7 @@ async fn beside_one_that_stops_reading_all_others_hear_at_once_and_it_goes_on_wh
     assert!(beside.closed_after < Duration::from_secs(10), "{:?}", beside.closed_after);
     // What the machine does besides falls on these, so they are generous: the aims are 250 ms and 1 MB.
     assert!(beside.frames.percentile(99) < Duration::from_secs(3), "{:?}", beside.frames.percentile(99));
-    assert!(beside.grown_bytes < 16_000_000, "{}", beside.grown_bytes);
+    assert!(beside.grown_bytes < 8_000_000, "{}", beside.grown_bytes);
     gateway.stop();
 }
 

@@ -57,7 +57,7 @@ pub(crate) struct Beside {
     pub(crate) closed_after: Duration,
     /// Why it was closed.
     pub(crate) reason: (u16, String),
-    /// How much the gateway's memory grew meanwhile, at most.
+    /// How much more the gateway's memory grew than beside the same reader while it still read.
     pub(crate) grown_bytes: u64,
     /// Readers, the stalled one among them, that did not hear the same events once and in the same order.
     pub(crate) differing: usize,
@@ -71,6 +71,16 @@ pub(crate) struct Back {
     /// Queries of somebody else, all the while.
     pub(crate) queries: Latencies,
     pub(crate) differing: usize,
+}
+
+/// What a gateway has of the machine's memory when it has done what it had to: the least of ten looks.
+async fn resting_bytes(gateway: &Gateway) -> u64 {
+    let mut least = u64::MAX;
+    for _ in 0..10 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        least = least.min(gateway.resident_bytes());
+    }
+    least
 }
 
 impl Crowd {
@@ -129,27 +139,32 @@ impl Crowd {
         (first, differing, took.sorted())
     }
 
-    /// So many events for so many readers, beside one more who stops reading when it has heard a third of them.
+    /// So many events for so many readers, beside one more who stops reading when it has heard two thirds of them:
+    /// one for all to get used to it, one to compare with.
     pub(crate) async fn beside_a_stalled_reader(gateway: &Gateway, readers: usize, events: usize) -> Beside {
         let mut crowd = Self::gather(gateway, readers, events).await;
         let address = *gateway.addresses().borrow();
         let mut stalled = Socket::open(address, AT_LENGTH, None, Some(LITTLE)).await.expect("it is let in");
         let mut heard = Vec::new();
-        while heard.len() < events / 3 {
-            crowd.land().await;
-            heard.push(cursor(stalled.next().await));
-            crowd.hear().await;
+        let third = events / 3;
+        let mut resting = [0; 2];
+        for rest in &mut resting {
+            for _ in 0..third {
+                crowd.land().await;
+                heard.push(cursor(stalled.next().await));
+                crowd.hear().await;
+            }
+            *rest = resting_bytes(gateway).await;
         }
 
-        let (before, stopped) = (gateway.resident_bytes(), Instant::now());
+        let stopped = Instant::now();
         let others = async {
-            let mut most = before;
-            for _ in events / 3..events {
+            for _ in 2 * third..events {
                 crowd.land().await;
                 crowd.hear().await;
-                most = most.max(gateway.resident_bytes());
             }
-            most - before
+            let usual = resting[1].saturating_sub(resting[0]);
+            resting_bytes(gateway).await.saturating_sub(resting[1]).saturating_sub(usual)
         };
         let sent_away = async {
             let line = "heliograph_sockets_closed_total{code=\"4008\"} 1";

@@ -123,10 +123,10 @@ pub(crate) async fn listen(
     let hear = async {
         loop {
             let address = *addresses.borrow_and_update();
-            // Two cuts at one place are two: the second comes before anything is heard.
-            let until = if cuts.is_empty() { all } else { cuts.remove(0) };
             match Line::open(address, &last, number).await {
                 Some(line) => {
+                    // Two cuts at one place are two: the second comes before anything is heard.
+                    let until = if cuts.is_empty() { all } else { cuts.remove(0) };
                     heard.resumed += 1;
                     line.follow(&mut last, &mut heard, until).await;
                 }

@@ -169,6 +169,7 @@ async fn a_credential_counts_for_so_long_and_no_longer() {
 #[tokio::test]
 async fn a_close_at_the_end_of_a_credential_names_the_last_answer_that_was_written() {
     let world = with(|limits| limits.life = Duration::from_millis(50)).await;
+    let mut written = 0;
     // Whether the end is seen by who reads or by who writes is a matter of chance.
     for _ in 0..20 {
         let mut client = Client::admitted(&world).await;
@@ -181,13 +182,17 @@ async fn a_close_at_the_end_of_a_credential_names_the_last_answer_that_was_writt
                 other => panic!("{other:?}"),
             }
         };
-        let last: serde_json::Value = serde_json::from_str(&last.unwrap()).unwrap();
         assert_eq!(u16::from(frame.code), 4403);
+        // A machine that has much else to do may not come to the first answer.
+        let Some(last) = last else { continue };
+        written += 1;
+        let last: serde_json::Value = serde_json::from_str(&last).unwrap();
         let named = frame.reason.rsplit_once(" after ").map(|(_, cursor)| cursor.to_owned());
         // Nothing where another answer had been made, and was held back.
-        let written = format!("c{}", last["payload"]["data"]["placed"]);
-        assert!(named.as_ref().is_none_or(|it| *it == written), "{named:?} instead of {written}");
+        let cursor = format!("c{}", last["payload"]["data"]["placed"]);
+        assert!(named.as_ref().is_none_or(|it| *it == cursor), "{named:?} instead of {cursor}");
     }
+    assert!(written > 0, "nothing was ever written");
 }
 
 #[tokio::test]
