@@ -3,6 +3,7 @@
 
     scripts/mutants.py             all of tests/mutants/controls.toml
     scripts/mutants.py WORD...     those whose description contains one of the words
+    scripts/mutants.py --check     none: it only demands that the table fits the code, which takes no time
 
 It works on a copy below the target folder, with a target folder of its own; the checkout is not touched. First, every
 test must pass unchanged: a test that fails anyway guards nothing. A control that does not compile without its check is
@@ -90,7 +91,27 @@ def switch_off(control):
     return before
 
 
+def misfits(control):
+    """What of a control is not in the code as the table has it."""
+    text = (ROOT / control["file"]).read_text()
+    for old, _ in control["edits"]:
+        if text.count(old) != 1:
+            yield f"{control['file']} has {text.count(old)} times {old!r}"
+    name = control["fails"].rsplit("::", 1)[-1].split(" ")[-1]
+    sources = [*(ROOT / "src").rglob("*.rs"), *(ROOT / "tests" / "it").rglob("*.rs")]
+    if not any(f"fn {name}(" in it.read_text() for it in sources):
+        yield f"there is no test {name}"
+
+
+def check():
+    wrong = [f"{it['what']}: {misfit}" for it in controls([]) for misfit in misfits(it)]
+    print("\n".join(wrong) or "the table fits the code")
+    sys.exit(1 if wrong else 0)
+
+
 def main():
+    if sys.argv[1:] == ["--check"]:
+        check()
     chosen = controls(sys.argv[1:])
     if not chosen:
         raise SystemExit("there is no such control")

@@ -40,6 +40,7 @@ if [[ $what == all ]]; then
     section "web: build" make --no-print-directory web
 fi
 section "keys" scripts/check-keys.sh
+section "controls: table" scripts/mutants.py --check
 section "rust: format" cargo fmt --check
 section "rust: lints" cargo clippy --all-targets --locked -- -D warnings
 if [[ $what == all ]]; then
