@@ -164,6 +164,7 @@ impl Writer {
             && let Some(path) = self.connection.path()
         {
             // The start's quick check cannot see all damage; without the mark it would end in the same place each time.
+            tracing::error!("the database contradicts itself; the next start checks all of it");
             check::leave_mark(path.as_ref());
         }
         self.state.set(health);
