@@ -230,7 +230,8 @@ pub trait Journal: Send + Sync + 'static {
     /// When the journal cannot be read.
     async fn look(&self) -> Result<(), Error>;
 
-    /// The deliveries whose tenant nobody knows, but for those that cannot be read.
+    /// The deliveries whose tenant nobody knows. Those that cannot be read are counted until they are out of the way, and
+    /// never among the newest.
     ///
     /// # Errors
     /// When the journal cannot be read.

@@ -16,17 +16,18 @@ mod tally;
 mod tenants;
 #[cfg(test)]
 mod tests;
+mod unreadable;
 mod whose;
 
 use std::{
-    collections::BTreeSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
+use unreadable::Unreadable;
 
 use super::{
     Announced, Appended, Aside, Compared, Error, Filter, Heads, Health, Journal, Outcome, Pruned, Sighting,
@@ -51,8 +52,7 @@ pub struct SqliteJournal {
 struct Live {
     ring: Mutex<Ring>,
     heads: watch::Sender<Heads>,
-    /// Deliveries, of events too, that were told to be unreadable, so that each is told once.
-    unreadable: Mutex<BTreeSet<Seq>>,
+    unreadable: Arc<Unreadable>,
     /// Repeats since the start. They change nothing in the file, and are worth no write of their own.
     repeats: Mutex<tally::Repeats>,
 }
@@ -60,28 +60,13 @@ struct Live {
 /// Tenants and events whose repeats are counted apart. The names of events are whatever Aurora sends.
 const REPEATS_COUNTED: usize = 10_000;
 
-/// Rows that cannot be read and are counted and told one by one. A file with more of them has to be salvaged anyway.
-const UNREADABLE_COUNTED: usize = 10_000;
+/// How long a reading waits until what cannot be read is out of the way. A disk that hangs takes it out when it is back; the
+/// relay, which reads, must go on meanwhile.
+const TAKING_OUT: Duration = Duration::from_secs(1);
 
 impl Live {
     fn ring(&self) -> MutexGuard<'_, Ring> {
         self.ring.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn unreadable(&self) -> MutexGuard<'_, BTreeSet<Seq>> {
-        self.unreadable.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn tell_unreadable<'a>(&self, deliveries: impl IntoIterator<Item = &'a (Seq, rusqlite::Error)>) {
-        for (seq, error) in deliveries {
-            let mut unreadable = self.unreadable();
-            if unreadable.len() < UNREADABLE_COUNTED && unreadable.insert(*seq) {
-                tracing::error!(
-                    seq = seq.0, %error,
-                    "a delivery cannot be read and is passed over (docs/disk-trouble.md)"
-                );
-            }
-        }
     }
 
     fn repeats(&self) -> MutexGuard<'_, tally::Repeats> {
@@ -117,14 +102,14 @@ impl SqliteJournal {
     /// When the file cannot be read.
     pub async fn open(db: Db, clock: Clock) -> Result<Self, Error> {
         let heads = db.read(read::heads).await?;
-        let damaged = db.read(|connection| damaged::taken_out(connection, UNREADABLE_COUNTED)).await?;
+        let damaged = db.read(|connection| damaged::taken_out(connection, unreadable::COUNTED)).await?;
         if !damaged.is_empty() {
             tracing::warn!(damaged = damaged.len(), "deliveries cannot be read (docs/disk-trouble.md)");
         }
         let live = Live {
             ring: Mutex::new(Ring::new(heads.events)),
             heads: watch::Sender::new(heads),
-            unreadable: Mutex::new(damaged.into_iter().collect()),
+            unreadable: Arc::new(Unreadable::new(damaged)),
             repeats: Mutex::default(),
         };
         Ok(Self { db, clock, live: Arc::new(live) })
@@ -132,13 +117,19 @@ impl SqliteJournal {
 
     /// What could be read. The rest is told, and taken out of the way of what is behind it.
     async fn readable(&self, found: read::Found) -> Vec<Waiting> {
-        if !found.unreadable.is_empty() {
-            self.live.tell_unreadable(&found.unreadable);
-            let suspects: Vec<_> = found.unreadable.iter().map(|(seq, _)| *seq).collect();
+        let suspects = self.live.unreadable.suspect(&found.unreadable);
+        if !suspects.is_empty() {
             let now = self.clock.now();
-            let taken = self.db.write(move |connection| damaged::take_out(connection, &suspects, now)).await;
-            if let Err(error) = taken {
-                tracing::warn!(%error, "deliveries that cannot be read stay in the way until they are met again");
+            let work =
+                move |connection: &_| damaged::take_out(connection, suspects.seqs(), now).map(|()| suspects);
+            match timeout(TAKING_OUT, self.db.write_then(work, |met| met.met())).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => {
+                    tracing::debug!(%error, "deliveries that cannot be read stay in the way until the next are read");
+                }
+                Err(_) => {
+                    tracing::debug!("deliveries that cannot be read stay in the way until the disk is back")
+                }
             }
         }
         found.waiting
@@ -260,7 +251,7 @@ impl Journal for SqliteJournal {
     }
 
     fn unreadable(&self) -> usize {
-        self.live.unreadable().len()
+        self.live.unreadable.count()
     }
 
     async fn announce(&self, seq: Seq, outcome: Outcome) -> Result<Announced, Error> {
@@ -274,7 +265,7 @@ impl Journal for SqliteJournal {
         };
         let then = move |(announced, damaged): &(Announced, Option<_>)| {
             live.announced(announced);
-            live.tell_unreadable(damaged);
+            live.unreadable.tell(damaged);
         };
         Ok(self.db.write_then(work, then).await?.0)
     }
@@ -293,7 +284,7 @@ impl Journal for SqliteJournal {
         let (tenant, filter) = (tenant.clone(), filter.clone());
         let found = self.db.read(move |connection| read::events(connection, &tenant, &filter, after, limit));
         let read = found.await?.map_err(|oldest| Error::Expired { oldest })?;
-        self.live.tell_unreadable(&read.unreadable);
+        self.live.unreadable.tell(&read.unreadable);
         Ok(read.slice)
     }
 
@@ -305,7 +296,7 @@ impl Journal for SqliteJournal {
         let of = of.clone();
         let work = move |connection: &_| stretch::stretch(connection, &of, after, limit);
         let (stretch, unreadable) = self.db.read(work).await?;
-        self.live.tell_unreadable(&unreadable);
+        self.live.unreadable.tell(&unreadable);
         Ok(stretch)
     }
 
@@ -340,7 +331,7 @@ impl Journal for SqliteJournal {
             let work = move |connection: &_| forget::prune(connection, before, now);
             let then = move |batch: &forget::Batch| {
                 live.ring().forget(batch.through);
-                live.unreadable().retain(|seq| !batch.gone.contains(seq));
+                live.unreadable.forget(&batch.gone);
             };
             let batch = self.db.write_then(work, then).await?;
             total.events += batch.pruned.events;
@@ -355,13 +346,18 @@ impl Journal for SqliteJournal {
 
     async fn erase(&self, tenant: &TenantId) -> Result<(), Error> {
         let (tenant, live) = (tenant.clone(), Arc::clone(&self.live));
-        let work = move |connection: &_| forget::erase(connection, &tenant);
-        let then = move |(): &()| {
+        let unreadable = Arc::clone(&self.live.unreadable);
+        let work = move |connection: &_| {
+            forget::erase(connection, &tenant)?;
+            forget::gone(connection, unreadable.told())
+        };
+        let then = move |gone: &Vec<Seq>| {
+            live.unreadable.forget(gone);
             let mut ring = live.ring();
             let head = ring.head();
             ring.forget(head);
         };
-        Ok(self.db.write_then(work, then).await?)
+        Ok(self.db.write_then(work, then).await.map(drop)?)
     }
 
     fn trouble(&self) -> Option<&'static str> {

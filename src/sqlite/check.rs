@@ -1,8 +1,8 @@
 //! Whether a file still says what was written into it.
 //!
 //! A quick check at every start reads each page once. The full one also compares every index with its table, and takes
-//! some seconds for a million rows; so a large file is served while it runs. Where it finds damage it leaves a mark
-//! beside the file, and no start passes that mark by before a full check is content.
+//! some seconds for a million rows; so a large file is served while it runs. Where it finds damage, or a write does, a mark
+//! is left beside the file, and no start passes that mark by before a full check is content.
 
 use std::{
     ffi::OsString,
@@ -43,6 +43,13 @@ fn mark(path: &Path) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(".damaged");
     name.into()
+}
+
+/// Makes the next start look at all of the file before it is served.
+pub(super) fn leave_mark(path: &Path) {
+    if let Err(error) = fs::write(mark(path), "") {
+        tracing::error!(%error, "the mark of the damage cannot be left");
+    }
 }
 
 fn quick(connection: &Connection) -> rusqlite::Result<String> {
@@ -108,9 +115,7 @@ fn look(connection: &Connection, path: &Path, state: &State) {
                 path = %path.display(),
                 "the database is damaged: it takes no more writes, and no start accepts it (docs/disk-trouble.md)"
             );
-            if let Err(error) = fs::write(mark(path), "") {
-                tracing::error!(%error, "the mark of the damage cannot be left");
-            }
+            leave_mark(path);
             state.set(Health::Broken);
         }
     }

@@ -98,6 +98,12 @@ pub enum OpenError {
 
 /// Opens the connection that writes. The lock is held for as long as the returned file lives.
 pub(super) fn open(path: &Path) -> Result<(Connection, File, PathBuf), OpenError> {
+    let (path, lock) = own(path)?;
+    let connection = connect(&path)?;
+    Ok((connection, lock, path))
+}
+
+fn own(path: &Path) -> Result<(PathBuf, File), OpenError> {
     let directory = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !directory.is_dir() {
         return Err(OpenError::NoDirectory(directory.to_owned()));
@@ -106,17 +112,32 @@ pub(super) fn open(path: &Path) -> Result<(Connection, File, PathBuf), OpenError
     // Two names of one file must meet at one lock.
     let path = path.canonicalize().map_err(|source| filing(path, source))?;
     let lock = lock(&path)?;
-    let connection = connect(&path)?;
-    Ok((connection, lock, path))
+    Ok((path, lock))
+}
+
+/// Makes a new file whose tables are those of the given version, for rows of that version. [`migrate`] brings both up to date.
+pub(super) fn create(path: &Path, version: usize) -> Result<(Connection, File), OpenError> {
+    let (path, lock) = own(path)?;
+    let told = |source| opening(&path, source);
+    let mut connection = writing(&path).map_err(told)?;
+    configure(&connection).and_then(|()| migrate(&mut connection, 0, version)).map_err(told)?;
+    Ok((connection, lock))
+}
+
+fn writing(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(connection)
 }
 
 fn connect(path: &Path) -> Result<Connection, OpenError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags).map_err(|e| opening(path, e))?;
-    connection.busy_timeout(BUSY_TIMEOUT).map_err(|e| opening(path, e))?;
+    let mut connection = writing(path).map_err(|e| opening(path, e))?;
     let version = version(&connection, path)?;
     check::at_start(&connection, path)?;
-    configure(&connection).and_then(|()| migrate(&mut connection, version)).map_err(|e| opening(path, e))?;
+    configure(&connection)
+        .and_then(|()| migrate(&mut connection, version, MIGRATIONS.len()))
+        .map_err(|e| opening(path, e))?;
     let found = tables(&connection).map_err(|e| opening(path, e))?;
     let wanted = expected_tables().map_err(|e| opening(path, e))?;
     if !wanted.iter().all(|it| found.contains(it)) {
@@ -150,8 +171,8 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update_and_check(None, "journal_size_limit", WAL_KEPT_BYTES, |_| Ok(()))
 }
 
-fn migrate(connection: &mut Connection, from: usize) -> rusqlite::Result<()> {
-    for (done, migration) in MIGRATIONS.iter().enumerate().skip(from) {
+pub(super) fn migrate(connection: &mut Connection, from: usize, to: usize) -> rusqlite::Result<()> {
+    for (done, migration) in MIGRATIONS.iter().enumerate().take(to).skip(from) {
         let transaction = connection.transaction()?;
         transaction.execute_batch(migration)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;

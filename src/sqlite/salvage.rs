@@ -34,7 +34,8 @@ pub fn is_sound(path: &Path) -> Result<bool, OpenError> {
     Ok(check::full(&connection).is_ok_and(|verdict| verdict == "ok"))
 }
 
-/// Copies everything that can be read into a new file.
+/// Copies everything that can be read into a new file. It begins as the version that the damaged one has, and is brought up
+/// to date with the rows in it, as the damaged one would have been.
 ///
 /// # Errors
 /// When the new file is there already or cannot be written, or the damaged one cannot be read at all.
@@ -43,21 +44,31 @@ pub fn salvage(from: &Path, to: &Path) -> Result<Vec<Salvaged>, OpenError> {
         return Err(OpenError::Exists(to.to_owned()));
     }
     let old = damaged(from)?;
-    let (new, _lock, to) = open::open(to)?;
-    let told = |source| open::opening(&to, source);
+    let version = version(&old).map_err(|source| open::opening(from, source))?;
+    let (mut new, _lock) = open::create(to, version)?;
+    let told = |source| open::opening(to, source);
     new.pragma_update(None, "foreign_keys", false).map_err(told)?;
-    let tables: Vec<String> = new
-        .prepare(
-            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name",
-        )
-        .and_then(|mut it| it.query_map([], |row| row.get(0))?.collect())
-        .map_err(told)?;
     let mut salvaged = Vec::new();
-    for table in tables {
+    for table in tables(&new).map_err(told)? {
         salvaged.push(copy(&old, &new, table).map_err(told)?);
     }
-    finish(&old, &new).map_err(told)?;
+    finish(&old, &new)
+        .and_then(|()| open::migrate(&mut new, version, open::MIGRATIONS.len()))
+        .map_err(told)?;
     Ok(salvaged)
+}
+
+/// How many migrations the damaged file has seen, as far as it says anything that can be.
+fn version(old: &Connection) -> rusqlite::Result<usize> {
+    let said: i64 = old.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let known = open::MIGRATIONS.len();
+    Ok(usize::try_from(said).ok().filter(|said| (1..known).contains(said)).unwrap_or(known))
+}
+
+fn tables(new: &Connection) -> rusqlite::Result<Vec<String>> {
+    let sql =
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
+    new.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
 }
 
 fn damaged(path: &Path) -> Result<Connection, OpenError> {

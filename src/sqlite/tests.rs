@@ -1,5 +1,7 @@
 //! What a database file promises.
 
+mod salvaged;
+
 use std::{
     sync::mpsc::{Receiver, Sender, channel},
     time::Duration,

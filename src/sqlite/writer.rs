@@ -13,7 +13,7 @@ use std::{
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
-use super::{Error, Health, State, open::BUSY_TIMEOUT};
+use super::{Error, Health, State, check, open::BUSY_TIMEOUT};
 
 /// Work that shares one commit. Beyond this the commit's cost per piece no longer matters, and the first in the
 /// batch would wait for the last.
@@ -155,10 +155,17 @@ impl Writer {
             Some(Verdict::Own) => return,
             Some(Verdict::Held) => Health::Held,
             Some(Verdict::Full) => Health::Full,
-            Some(Verdict::Broken) => Health::Broken,
+            Some(Verdict::Broken | Verdict::Damaged) => Health::Broken,
         };
         if health == self.state.health() {
             return;
+        }
+        if worst == Some(Verdict::Damaged)
+            && let Some(path) = self.connection.path()
+        {
+            // The start's quick check cannot see all damage; without the mark it would end in the same place each time.
+            tracing::error!("the database contradicts itself; the next start checks all of it");
+            check::leave_mark(path.as_ref());
         }
         self.state.set(health);
         let patience = if health == Health::Held { HELD_TIMEOUT } else { BUSY_TIMEOUT };
@@ -234,7 +241,7 @@ fn probe(connection: &Connection) -> rusqlite::Result<()> {
 fn error(cause: Cause) -> Error {
     match Verdict::of(&cause) {
         Verdict::Own => Error::Failed(cause),
-        Verdict::Held | Verdict::Full | Verdict::Broken => Error::Unwritable(cause),
+        Verdict::Held | Verdict::Full | Verdict::Broken | Verdict::Damaged => Error::Unwritable(cause),
     }
 }
 
@@ -249,6 +256,8 @@ enum Verdict {
     Full,
     /// It cannot be relied on any more.
     Broken,
+    /// The same, since it contradicts itself.
+    Damaged,
 }
 
 impl Verdict {
@@ -256,10 +265,9 @@ impl Verdict {
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Full,
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Held,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged,
             Some(
                 ErrorCode::SystemIoFailure
-                | ErrorCode::DatabaseCorrupt
-                | ErrorCode::NotADatabase
                 | ErrorCode::ReadOnly
                 | ErrorCode::CannotOpen
                 | ErrorCode::PermissionDenied
@@ -279,7 +287,8 @@ mod tests {
         let cases = [
             (rusqlite::ffi::SQLITE_IOERR_FSYNC, Verdict::Broken),
             (rusqlite::ffi::SQLITE_IOERR_WRITE, Verdict::Broken),
-            (rusqlite::ffi::SQLITE_CORRUPT, Verdict::Broken),
+            (rusqlite::ffi::SQLITE_CORRUPT, Verdict::Damaged),
+            (rusqlite::ffi::SQLITE_CORRUPT_INDEX, Verdict::Damaged),
             (rusqlite::ffi::SQLITE_FULL, Verdict::Full),
             (rusqlite::ffi::SQLITE_BUSY, Verdict::Held),
             (rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE, Verdict::Own),

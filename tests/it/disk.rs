@@ -4,6 +4,7 @@
 //! happens everywhere alike. `make soak` does the same with real file systems.
 
 mod damage;
+mod flipped;
 mod outbound;
 mod sync;
 mod world;

@@ -1,6 +1,6 @@
 //! Throwing away: what is old, and what somebody wants forgotten.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -109,6 +109,15 @@ pub(super) fn erase(connection: &Connection, tenant: &TenantId) -> rusqlite::Res
         connection.execute(&format!("DELETE FROM {table} WHERE tenant = ?1"), [tenant.as_str()])?;
     }
     Ok(())
+}
+
+/// Those of these deliveries that are in the file no more.
+pub(super) fn gone(connection: &Connection, these: BTreeSet<Seq>) -> rusqlite::Result<Vec<Seq>> {
+    let mut kept = connection.prepare_cached("SELECT 1 FROM deliveries WHERE seq = ?1")?;
+    these
+        .into_iter()
+        .filter_map(|seq| kept.exists([row::number(seq)]).map(|kept| (!kept).then_some(seq)).transpose())
+        .collect()
 }
 
 /// The last place from which an event of the tenant is gone.

@@ -158,25 +158,33 @@ pub(super) fn events(
 /// The columns of an [`event`], in its order, of tables named `d` and `e`.
 pub(super) const EVENT: &str =
     "d.name, d.tenant, d.design, d.project, d.job, d.status, d.parameters, d.received_at, d.source,
-     d.replay_of, d.replay_at, d.sum, e.seq, e.project, e.sum, e.delivery, e.summary_read";
+     d.replay_of, d.replay_at, d.sum, e.seq, e.project, e.sum, e.delivery, e.summary_read, e.tenant";
 
-/// How many columns [`EVENT`] has.
-pub(super) const EVENT_WIDTH: usize = row::DELIVERY_WIDTH + 5;
-
-/// The event in the first columns.
+/// The event in the first columns, which was looked for among this tenant's. A flipped bit in what it was found by must not
+/// carry it to another: its delivery says whose it is, and the delivery's sum holds that.
 pub(super) fn event(row: &Row<'_>, tenant: &TenantId) -> rusqlite::Result<Arc<Event>> {
     const AT: usize = row::DELIVERY_WIDTH;
     let project = row::id(row, AT + 1, ProjectId::parse)?;
     let summary_read = row.get(AT + 4)?;
     row::check(row, AT + 2, row::event_sum(delivery_of(row)?, project.as_ref(), summary_read))?;
+    let delivery = row::delivery(row, 0)?;
+    if delivery.tenant.as_ref() != Some(tenant) {
+        return Err(row::damaged(1));
+    }
     Ok(Arc::new(Event {
         seq: row::seq(row, AT)?,
         tenant: tenant.clone(),
         project,
-        delivery: row::delivery(row, 0)?,
+        delivery,
         summary_read,
         replay_of: row::replay(row, 0)?.map(|it| it.of),
     }))
+}
+
+/// The tenant that an [`event`] itself names.
+pub(super) fn tenant_of(row: &Row<'_>) -> rusqlite::Result<TenantId> {
+    const AT: usize = row::DELIVERY_WIDTH + 5;
+    row::id(row, AT, TenantId::parse)?.ok_or_else(|| row::damaged(AT))
 }
 
 /// The place of an [`event`]'s delivery.

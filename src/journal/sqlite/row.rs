@@ -103,7 +103,12 @@ pub(super) fn event_sum(delivery: Seq, project: Option<&ProjectId>, summary_read
 /// Compares with the sum in a column. Rows of older versions have none.
 pub(super) fn check(row: &Row<'_>, at: usize, sum: i64) -> rusqlite::Result<()> {
     let written: Option<i64> = row.get(at)?;
-    if written.is_some_and(|written| written != sum) { Err(unreadable(at, Damaged)) } else { Ok(()) }
+    if written.is_some_and(|written| written != sum) { Err(damaged(at)) } else { Ok(()) }
+}
+
+/// A column is not what was written into it, though it reads well.
+pub(super) fn damaged(at: usize) -> rusqlite::Error {
+    unreadable(at, Damaged)
 }
 
 /// Eight bytes are enough against chance.

@@ -8,7 +8,7 @@ use super::{
     read::{self, EVENT},
     row,
 };
-use crate::domain::{Seq, TenantId, viewer::Tenants};
+use crate::domain::{Seq, viewer::Tenants};
 
 pub(super) fn stretch(
     connection: &Connection,
@@ -28,9 +28,11 @@ pub(super) fn stretch(
     while events.len() < limit
         && let Some(row) = rows.next()?
     {
-        // An event is announced only once its tenant is known, and has the tenant of its delivery.
-        let tenant = row::id(row, 1, TenantId::parse).and_then(|it| it.ok_or(rusqlite::Error::InvalidQuery));
-        match tenant.and_then(|tenant| read::event(row, &tenant)) {
+        match read::tenant_of(row).and_then(|tenant| read::event(row, &tenant)) {
+            // Found by an index that says something else than the row.
+            Ok(event) if !of.include(&event.tenant) => {
+                unreadable.push((read::delivery_of(row)?, row::damaged(1)));
+            }
             Ok(event) => events.push(event),
             // One that cannot be read must not keep those behind it from being sent.
             Err(error) => unreadable.push((read::delivery_of(row)?, error)),

@@ -1,6 +1,7 @@
 //! The contract, and what only a file can be asked.
 
 mod damaged;
+mod flipped;
 mod replayed;
 
 use std::{

@@ -154,7 +154,7 @@ async fn of_two_hundred_flipped_bits_each_is_found_or_harmless() {
     assert!(found > FLIPS / 10, "{found} found: the damage does not reach what is read");
 }
 
-fn delivery(tenant: Option<&str>, design: usize, job: usize) -> Delivery {
+pub(super) fn delivery(tenant: Option<&str>, design: usize, job: usize) -> Delivery {
     let (design, job) = (format!("design-{design}"), format!("job-{job}"));
     let status = ["succeeded", "failed"][job.len() % 2];
     let mut parameters = vec![("design_id", &*design), ("job_id", &*job), ("status", status)];

@@ -169,3 +169,87 @@ async fn a_set_aside_row_that_cannot_be_read_keeps_none_behind_it_from_its_tenan
     assert_eq!(waiting[0].delivery.parameters[1].1, "2");
     assert_eq!((journal.unreadable(), journal.claim().await.unwrap()), (1, 0));
 }
+
+/// Work that keeps the writer until it is told to end.
+async fn hanging(db: &Db) -> (std::sync::mpsc::Sender<()>, tokio::task::JoinHandle<()>) {
+    let (end, may_end) = std::sync::mpsc::channel::<()>();
+    let (begun, has_begun) = tokio::sync::oneshot::channel();
+    let db = db.clone();
+    let work = move |_: &rusqlite::Connection| {
+        begun.send(()).unwrap();
+        let _ = may_end.recv();
+        Ok(())
+    };
+    let hangs = tokio::spawn(async move { db.write(work).await.unwrap() });
+    has_begun.await.unwrap();
+    (end, hangs)
+}
+
+async fn damaged_before_two(db: &Db) -> SqliteJournal {
+    let journal = SqliteJournal::open(db.clone(), Clock::system()).await.unwrap();
+    for job in ["1", "2", "3"] {
+        journal.append(completion("acme", "d", Some(job))).await.unwrap();
+    }
+    db.write(|it| it.execute("UPDATE deliveries SET job = '7' WHERE seq = 1", [])).await.unwrap();
+    journal
+}
+
+async fn taken_out(db: &Db) -> Vec<Seq> {
+    db.read(|it| crate::journal::sqlite::damaged::taken_out(it, 9)).await.unwrap().into_iter().collect()
+}
+
+#[tokio::test]
+async fn a_disk_that_hangs_holds_no_reader_up_and_takes_out_what_is_damaged_when_it_is_back() {
+    let file = File::new();
+    let db = file.db();
+    let journal = damaged_before_two(&db).await;
+    let (end, hangs) = hanging(&db).await;
+    let patience = Duration::from_secs(20);
+    for _ in 0..2 {
+        let waiting = timeout(patience, journal.waiting(Seq(0), 9)).await.expect("it goes on").unwrap();
+        assert_eq!(waiting.len(), 2);
+    }
+    assert!(taken_out(&db).await.is_empty());
+    end.send(()).unwrap();
+    hangs.await.unwrap();
+    // What is written later is written behind it.
+    journal.append(completion("acme", "d", Some("4"))).await.unwrap();
+    assert_eq!(taken_out(&db).await, [Seq(1)]);
+}
+
+#[tokio::test]
+async fn what_the_writer_refused_to_take_out_is_taken_out_by_the_next_who_reads_also_behind_it() {
+    let file = File::new();
+    let db = file.db();
+    let journal = damaged_before_two(&db).await;
+    let (end, hangs) = hanging(&db).await;
+    let mut behind = Vec::new();
+    loop {
+        let mut work = Box::pin(db.write(|_| Ok(())));
+        match futures_util::poll!(&mut work) {
+            std::task::Poll::Pending => behind.push(work),
+            std::task::Poll::Ready(refused) => break assert!(refused.is_err()),
+        }
+    }
+    assert_eq!(journal.waiting(Seq(0), 9).await.unwrap().len(), 2);
+    end.send(()).unwrap();
+    hangs.await.unwrap();
+    for work in behind {
+        work.await.unwrap();
+    }
+    assert!(taken_out(&db).await.is_empty());
+    assert_eq!(journal.waiting(Seq(2), 9).await.unwrap().len(), 1);
+    assert_eq!(taken_out(&db).await, [Seq(1)]);
+}
+
+#[tokio::test]
+async fn who_is_erased_leaves_no_count_of_what_could_not_be_read() {
+    let file = File::new();
+    let db = file.db();
+    let journal = damaged_before_two(&db).await;
+    journal.append(completion("borealis", "d", Some("1"))).await.unwrap();
+    db.write(|it| it.execute("UPDATE deliveries SET job = '7' WHERE seq = 4", [])).await.unwrap();
+    assert_eq!((journal.waiting(Seq(0), 9).await.unwrap().len(), journal.unreadable()), (2, 2));
+    journal.erase(&tenant("acme")).await.unwrap();
+    assert_eq!(journal.unreadable(), 1, "that of the other tenant");
+}
