@@ -212,7 +212,7 @@ impl App {
         parts.spawn(self.couriers.run(self.sockets.clone()));
         parts.spawn(self.feed.run(work_ends.clone()));
         parts.spawn(self.credentials.keep(work_ends.clone()));
-        parts.spawn(self.aurora.keep_fresh(work_ends.clone()));
+        parts.spawn(self.aurora.clone().keep_fresh(work_ends.clone()));
         parts.spawn(self.rotation.run(work_ends.clone()));
         let (settling, settled) = (self.catalog.clone(), work_ends.clone());
         parts.spawn(async move { settling.settle_creates(settled).await });
@@ -260,6 +260,7 @@ impl App {
         while let Some(part) = parts.join_next().await {
             part.context("a part of the gateway broke off")?;
         }
+        self.aurora.settle_count().await;
         self.db.close().await;
         trouble.map_or(Ok(()), Err)
     }

@@ -147,6 +147,12 @@ impl Aurora {
         self.0.transport.keep_count(store, self.0.credentials.quotas()).await;
     }
 
+    /// The process is about to end in good order: leaves in the store for how long each call still counts, so that the next
+    /// goes on as if there had been no restart.
+    pub async fn settle_count(&self) {
+        self.0.transport.settle_count(self.0.credentials.quotas()).await;
+    }
+
     /// Keeps tenants' keys in the store from now on, sealed, and takes back those that lie there already.
     ///
     /// # Errors

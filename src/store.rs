@@ -204,18 +204,30 @@ impl Store {
     ///
     /// # Errors
     /// When they were not added.
-    pub async fn note_calls(&self, made: CallsMade) -> Result<(), Error> {
-        Ok(self.db.write(move |connection| calls_made::note(connection, made)).await?)
+    pub async fn note_calls(&self, made: CallsMade, now: Timestamp) -> Result<(), Error> {
+        Ok(self.db.write(move |connection| calls_made::note(connection, made, now)).await?)
     }
 
-    /// The calls of the last minutes, with all keys. Those that are of a later time than `latest` are told this once.
+    /// Puts others in the place of all calls that were noted. They are asked for in the order of the writes: what was noted
+    /// before is among them, and what is noted meanwhile comes on top.
+    ///
+    /// # Errors
+    /// When all stayed as it was.
+    pub async fn replace_calls(
+        &self,
+        all: impl FnOnce() -> Vec<CallsMade> + Send + 'static,
+    ) -> Result<(), Error> {
+        Ok(self.db.write(move |connection| calls_made::replace(connection, all())).await?)
+    }
+
+    /// The calls that still count, with all keys. Those that count longer than any call can are told this once.
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn calls_made(&self, now: Timestamp, latest: Timestamp) -> Result<Vec<CallsMade>, Error> {
+    pub async fn calls_made(&self, now: Timestamp) -> Result<Vec<CallsMade>, Error> {
         let work = move |connection: &_| {
             let all = calls_made::all(connection, now)?;
-            calls_made::prune(connection, now, latest)?;
+            calls_made::prune(connection, now)?;
             Ok(all)
         };
         Ok(self.db.write(work).await?)
@@ -227,13 +239,13 @@ impl Store {
     /// When none was thrown away.
     pub async fn prune(&self, now: Timestamp) -> Result<usize, Error> {
         let work = move |connection: &_| {
-            let calls = calls_made::prune(connection, now, Timestamp::MAX)?;
+            let calls = calls_made::prune(connection, now)?;
             Ok(calls + sealed_keys::prune(connection, now)?)
         };
         Ok(self.db.write(work).await?)
     }
 
-    /// Forgets everything of a tenant.
+    /// Forgets everything that names a tenant.
     ///
     /// # Errors
     /// When nothing was forgotten.

@@ -78,7 +78,7 @@ struct Shelf {
     /// Whether Aurora's last word was that it does not know the application's key.
     application_is_refused: AtomicBool,
     session_tokens: SessionTokens,
-    quotas: Quotas,
+    quotas: Arc<Quotas>,
     keys: Cache<TenantId, Arc<Key>>,
     setbacks: Setbacks,
     tokens: Tokens,
@@ -108,7 +108,7 @@ impl Credentials {
         clock: Clock,
         transport: Arc<Transport>,
     ) -> Result<Self, SetupError> {
-        let quotas = Quotas::within(config.bounds(), clock.clone());
+        let quotas = Arc::new(Quotas::within(config.bounds(), clock.clone()));
         let mut own = HashMap::new();
         for (tenant, secret) in config.tenant_keys {
             let key = Key::lasting(secret, &quotas).ok_or_else(|| SetupError::TenantKey(tenant.clone()))?;
@@ -180,7 +180,7 @@ impl Credentials {
     }
 
     /// The quotas of all keys in use, the application's among them.
-    pub(super) fn quotas(&self) -> &Quotas {
+    pub(super) fn quotas(&self) -> &Arc<Quotas> {
         &self.0.quotas
     }
 

@@ -20,7 +20,10 @@ mod send;
 mod tally;
 mod verdict;
 
-use std::{sync::OnceLock, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -83,14 +86,23 @@ impl Transport {
         })
     }
 
-    /// Counts calls in the store from now on, and those in, that were made before the restart.
+    /// Counts calls in the store from now on, and those in, that were made before the restart. Once.
     pub(super) async fn keep_count(&self, store: Store, quotas: &Quotas) {
-        let ledger = Ledger::new(store, self.clock.clone());
-        for (key, made) in ledger.recall().await {
-            quotas.adopt(key, made, self.request_timeout);
+        let ledger = Ledger::new(store, self.clock.clone(), self.request_timeout, self.call_timeout);
+        if self.ledger.set(ledger).is_ok()
+            && let Some(ledger) = self.ledger.get()
+        {
+            for (key, made) in ledger.recall().await {
+                quotas.adopt(key, made);
+            }
         }
-        // Once: a second call finds it set and changes nothing.
-        let _kept_before = self.ledger.set(ledger);
+    }
+
+    /// Leaves in the store what counts, as it stands, for the process that comes next.
+    pub(super) async fn settle_count(&self, quotas: &Arc<Quotas>) {
+        if let Some(ledger) = self.ledger.get() {
+            ledger.settle(quotas).await;
+        }
     }
 
     /// The deadline of a caller who comes now.

@@ -263,36 +263,46 @@ async fn a_sealed_key_is_kept_for_its_realm_until_it_ends() {
 }
 
 #[tokio::test]
-async fn calls_are_counted_over_a_restart_for_some_minutes_and_those_of_the_future_once() {
+async fn calls_are_counted_over_a_restart_for_as_long_as_they_count_and_those_of_the_future_once() {
     let directory = TempDir::new().unwrap();
     let store = open(&directory);
     let (key, other) = (realm("key"), realm("other"));
     let at = |seconds| later(START, Duration::from_secs(seconds));
-    let made = |key, seconds, calls| CallsMade { key, at: at(seconds), calls };
-    for (key, seconds) in [(key, 5), (key, 10), (other, 10), (key, 10), (key, 400)] {
-        store.note_calls(made(key, seconds, 1)).await.unwrap();
+    let made = |key, seconds, calls| CallsMade { key, until: at(seconds), calls };
+    for (key, seconds, now) in [(key, 5, 0), (key, 10, 0), (other, 10, 0), (key, 10, 0), (key, 400, 10)] {
+        store.note_calls(made(key, seconds, 1), at(now)).await.unwrap();
     }
     drop(store);
 
     let store = open(&directory);
-    let all = |now, latest| {
+    let all = |now| {
         let store = store.clone();
         async move {
-            let mut all = store.calls_made(at(now), at(latest)).await.unwrap();
-            all.sort_unstable_by_key(|it| (it.at, it.calls));
+            let mut all = store.calls_made(at(now)).await.unwrap();
+            all.sort_unstable_by_key(|it| (it.until, it.calls));
             all
         }
     };
     let kept = made(other, 10, 1);
-    assert_eq!(all(20, 25).await, [kept, made(key, 400, 1)], "a key's own calls throw its old ones away");
-    assert_eq!(all(20, 25).await, [kept], "of a time that has not come");
-    assert_eq!(all(191, 195).await, [], "it is too old");
-    store.note_calls(made(key, 500, 2)).await.unwrap();
-    store.note_calls(made(key, 500, 3)).await.unwrap();
-    assert_eq!(store.prune(at(680)).await.unwrap(), 0);
-    assert_eq!(all(500, 505).await, [made(key, 500, 5)]);
-    assert_eq!(store.prune(at(681)).await.unwrap(), 1);
-    assert_eq!(all(500, 505).await, []);
+    assert_eq!(all(9).await, [kept, made(key, 400, 1)], "a key's own calls throw its old ones away");
+    assert_eq!(all(9).await, [kept], "of a time that has not come");
+    assert_eq!(all(10).await, [], "it counts no longer");
+    let half = Duration::from_millis(500);
+    for calls in [2, 3] {
+        let made = CallsMade { until: later(at(499), half), ..made(key, 500, calls) };
+        store.note_calls(made, at(430)).await.unwrap();
+    }
+    assert_eq!(store.prune(at(320)).await.unwrap(), 0);
+    assert_eq!(all(499).await, [made(key, 500, 5)]);
+    assert_eq!(store.prune(at(319)).await.unwrap(), 1, "the clock was set back");
+    assert_eq!(all(499).await, []);
+
+    store.note_calls(made(key, 600, 1), at(530)).await.unwrap();
+    let others = vec![made(other, 570, 1), made(other, 580, 2)];
+    let same = others.clone();
+    store.replace_calls(move || same).await.unwrap();
+    assert_eq!(all(530).await, others);
+    assert_eq!(store.prune(at(580)).await.unwrap(), 2);
 }
 
 #[tokio::test]

@@ -142,6 +142,27 @@ async fn a_disk_that_hangs_holds_nobody_up_and_loses_nothing_that_was_answered()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_hangs_holds_back_no_call_to_aurora_for_long() {
+    let disk = Disk::start().await;
+    let read = async |id: &str| {
+        let answer =
+            disk.ask("query($id: ID!) { design(designId: $id) { name } }", json!({ "id": id })).await;
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "NOT_FOUND", "{answer}");
+    };
+    read("brings the key").await;
+    disk.set(Fault::Hang);
+    let began = Instant::now();
+    for id in ["a", "b", "c"] {
+        read(id).await;
+    }
+    let took = began.elapsed();
+    // Each waits a little for being written down, and none until it is.
+    assert!((Duration::from_millis(300)..Duration::from_secs(2)).contains(&took), "it took {took:?}");
+    disk.set(Fault::None);
+    disk.becomes_ready().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_flood_while_nothing_can_be_written_is_refused_in_bounded_memory() {
     const FLOOD: usize = 10_000;
     let mut disk = Disk::start().await;

@@ -60,12 +60,17 @@ pub(in crate::aurora) struct Bounds {
     pub(in crate::aurora) slow: Duration,
 }
 
-/// Calls that were made with a key before this process was.
+/// Calls that were made with a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Made {
     pub(super) calls: u32,
-    /// How long ago the last of them was begun, at least.
-    pub(super) ago: Duration,
+    /// For how much longer they stand in its window.
+    pub(super) counts_for: Duration,
+}
+
+/// How long a call counts that ends within `request_timeout`, however it ends.
+pub(super) fn counts_at_most(request_timeout: Duration) -> Duration {
+    request_timeout + STILL_ON_ITS_WAY + WINDOW
 }
 
 /// The quotas of all keys: of those in use, and of those that are not, for as long as they have something spent.
@@ -91,15 +96,23 @@ impl Quotas {
         self.named(Fingerprinter::new("aurora key").text(key.expose_secret()).finish())
     }
 
-    /// Counts in what was made before, each call of which was counted by Aurora within `answered_in` of its beginning, or
-    /// when the process ended that made it.
-    pub(super) fn adopt(&self, key: Fingerprint, made: Made, answered_in: Duration) {
-        let over = made.ago.saturating_sub(answered_in);
-        let leave_in = (WINDOW + STILL_ON_ITS_WAY).saturating_sub(over);
-        if !leave_in.is_zero() {
-            let calls = usize::try_from(made.calls).unwrap_or(usize::MAX);
-            self.named(key).turns.adopt(calls, leave_in);
+    /// Counts in what was made before this process was: however long it was to count, its calls broke off at the latest
+    /// when the one ended that made them.
+    pub(super) fn adopt(&self, key: Fingerprint, made: Made) {
+        let counts_for = made.counts_for.min(STILL_ON_ITS_WAY + WINDOW);
+        if !counts_for.is_zero() {
+            self.named(key).turns.adopt(Made { counts_for, ..made });
         }
+    }
+
+    /// What stands in the windows of all keys.
+    pub(super) fn made(&self) -> Vec<(Fingerprint, Made)> {
+        let by_key = self.lock();
+        let of = |quota: &Arc<Quota>| {
+            let print = quota.print;
+            quota.turns.made().into_iter().map(move |made| (print, made))
+        };
+        by_key.values().flat_map(of).collect()
     }
 
     fn named(&self, print: Fingerprint) -> Arc<Quota> {

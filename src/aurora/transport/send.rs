@@ -9,7 +9,7 @@ mod pool;
 use std::{error::Error as _, io, sync::Arc, time::Duration};
 
 use reqwest::{
-    Method, Response,
+    Client, Method, Response,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
 };
 use secrecy::ExposeSecret;
@@ -62,7 +62,8 @@ impl Sender {
     ) -> Result<Reply, Failure> {
         let (verb, route) = (call.verb.name(), call.template);
         let sent = Instant::now();
-        let outcome = self.exchange(call, key, patience).await;
+        let pool::Numbered { client, number, .. } = self.pool.newest();
+        let outcome = self.exchange(&client, call, key, patience).await;
         let elapsed_ms = u64::try_from(sent.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &outcome {
             Ok(reply) => {
@@ -77,19 +78,24 @@ impl Sender {
                 let word = failure.word();
                 tracing::debug!(route, ids = ?call.ids, failure = word, elapsed_ms, "no answer to {verb} {route}: {failure}");
                 if matches!(failure, Failure::Timeout | Failure::Lost { .. }) {
-                    self.pool.renew().await;
+                    self.pool.renew(number).await;
                 }
             }
         }
         outcome
     }
 
-    async fn exchange(&self, call: &Call<'_>, key: &Key, patience: Duration) -> Result<Reply, Failure> {
+    async fn exchange(
+        &self,
+        client: &Client,
+        call: &Call<'_>,
+        key: &Key,
+        patience: Duration,
+    ) -> Result<Reply, Failure> {
         let mut authorization = HeaderValue::try_from(format!("Bearer {}", key.secret().expose_secret()))
             .map_err(|_| Failure::Held(Error::Forbidden))?;
         authorization.set_sensitive(true);
         let url = call.url(&self.base).map_err(Failure::Held)?;
-        let client = self.pool.client();
         let mut request =
             client.request(method(call.verb), url).timeout(patience).header(AUTHORIZATION, authorization);
         if let Some(body) = &call.body {

@@ -62,22 +62,33 @@ async fn pass(
     }
 }
 
+/// Has so many connections kept.
+async fn pool(world: &World, proxy: &Proxy, connections: u32) {
+    // Long enough for all calls to be under way at once.
+    world.aurora.fail(FaultRule::new("GET", "/tenants/*/designs/*", Fault::Delay { ms: 500 })).unwrap();
+    ask_for(world, 0..connections).await;
+    world.aurora.clear_faults();
+    assert_eq!(*proxy.accepted.borrow(), connections as usize);
+}
+
 /// A fifth of the usual times, so that two seconds stand for ten.
 pub(super) const HASTY: [(&str, &str); 2] =
     [("HELIOGRAPH_AURORA__REQUEST_TIMEOUT", "2s"), ("HELIOGRAPH_AURORA__CALL_TIMEOUT", "1600ms")];
 
+async fn behind_a_proxy(settings: &[(&str, &str)]) -> (World, Proxy) {
+    let mut world = World::with(|_| {}, settings).await;
+    let proxy = Proxy::before(&world.aurora_url()).await;
+    let base_url = format!("http://{}", proxy.address);
+    world.restart_with(&[("HELIOGRAPH_AURORA__BASE_URL", &base_url)]).await;
+    world.query("{ projects { nodes { name } } }").await.sound();
+    (world, proxy)
+}
+
 #[tokio::test]
 async fn of_pooled_connections_that_went_dead_at_most_one_request_suffers_and_all_is_well_soon() {
     for pooled in [1, 4] {
-        let mut world = World::with(|_| {}, &HASTY).await;
-        let proxy = Proxy::before(&world.aurora_url()).await;
-        let base_url = format!("http://{}", proxy.address);
-        world.restart_with(&[("HELIOGRAPH_AURORA__BASE_URL", &base_url)]).await;
-        world.query("{ projects { nodes { name } } }").await.sound();
-        world.aurora.fail(FaultRule::new("GET", "/tenants/*/designs/*", Fault::Delay { ms: 100 })).unwrap();
-        ask_for(&world, 0..pooled).await;
-        world.aurora.clear_faults();
-        assert_eq!(*proxy.accepted.borrow(), pooled as usize);
+        let (world, proxy) = behind_a_proxy(&HASTY).await;
+        pool(&world, &proxy, pooled).await;
 
         proxy.swallow();
         let (begun, mut failed) = (Instant::now(), 0);
@@ -85,11 +96,25 @@ async fn of_pooled_connections_that_went_dead_at_most_one_request_suffers_and_al
             failed += 1;
         }
         let took = begun.elapsed();
-        assert!(failed <= 1 && took <= Duration::from_secs(2), "{pooled}: {failed} failed, {took:?}");
+        assert!(failed <= 1 && took <= Duration::from_secs(3), "{pooled}: {failed} failed, {took:?}");
         let begun = Instant::now();
         for answer in ask_for(&world, 200..210).await {
             assert_eq!(answer.errors(), ["NOT_FOUND at design"]);
         }
         assert!(begun.elapsed() < Duration::from_millis(1_500), "and none is left: {:?}", begun.elapsed());
     }
+}
+
+#[tokio::test]
+async fn calls_that_are_lost_together_are_lost_once() {
+    let patient = [("HELIOGRAPH_AURORA__REQUEST_TIMEOUT", "2s"), ("HELIOGRAPH_AURORA__CALL_TIMEOUT", "8s")];
+    let (world, proxy) = behind_a_proxy(&patient).await;
+    pool(&world, &proxy, 16).await;
+    proxy.swallow();
+    let begun = Instant::now();
+    for answer in ask_for(&world, 100..104).await {
+        assert_eq!(answer.errors(), ["NOT_FOUND at design"]);
+    }
+    // Over a dead connection again, it would take twice as long.
+    assert!(begun.elapsed() < Duration::from_millis(3_900), "{:?}", begun.elapsed());
 }

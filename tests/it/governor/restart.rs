@@ -1,15 +1,18 @@
 //! A restart is no new minute.
 
+use std::time::Instant;
+
 use serde_json::json;
 
 use super::*;
 use crate::world::KEY;
 
 /// The same key of the tenant's before and after, so that Aurora counts on.
-const SETTINGS: [(&str, &str); 2] = [
-    ("HELIOGRAPH_STORE__ENCRYPTION_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
-    ("HELIOGRAPH_AURORA__CALL_TIMEOUT", "1s"),
-];
+const SEALED: [(&str, &str); 1] =
+    [("HELIOGRAPH_STORE__ENCRYPTION_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")];
+
+/// Behind a burst reads get a turn now and then.
+const A_FEW: usize = 8;
 
 fn served(answers: &[Answer]) -> usize {
     answers.iter().filter(|it| it.errors() == ["NOT_FOUND at design"]).count()
@@ -17,25 +20,48 @@ fn served(answers: &[Answer]) -> usize {
 
 #[tokio::test]
 async fn a_restart_in_the_middle_of_a_burst_lets_no_more_out_than_aurora_allows() {
-    let mut world = World::with(|aurora| aurora.requests_per_minute = 90, &SETTINGS).await;
+    let mut world = World::with(|aurora| aurora.requests_per_minute = 90, &SEALED).await;
     let first = served(&ask_for(&world, 0..100).await);
     assert!(first >= 45, "the first start of all waits for nothing: {first}");
     world.restart().await;
-    ask_for(&world, 100..200).await;
+    let second = served(&ask_for(&world, 100..200).await);
+    assert!(second <= A_FEW, "{second}");
     world.query(CREATE).await.sound();
     assert_eq!((too_many(&world), world.exchanges()), (0, 1));
-    assert!(most_in_a_minute(&world) <= 90);
 
-    // A little longer than without the restart: nobody knows when exactly those before it were counted.
-    world.advance(Duration::from_secs(75));
+    world.advance(Duration::from_secs(62));
     let again = served(&ask_for(&world, 200..300).await);
     assert!(again >= 45, "{again}");
     assert_eq!(too_many(&world), 0);
 }
 
 #[tokio::test]
-async fn nor_does_a_kill() {
-    let world = World::with(|aurora| aurora.requests_per_minute = 90, &SETTINGS).await;
+async fn a_restart_in_good_order_costs_a_key_near_its_limit_nothing() {
+    let mut world = World::with(|aurora| aurora.requests_per_minute = 90, &SEALED).await;
+    for _ in 0..100 {
+        create_in_rhythm(&world).await;
+    }
+    let before = most_in_a_minute(&world);
+    assert!(before >= 80, "{before}");
+    world.restart().await;
+    let begun = Instant::now();
+    world.query(CREATE).await.sound();
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    for _ in 0..44 {
+        create_in_rhythm(&world).await;
+    }
+    assert_eq!((too_many(&world), world.exchanges()), (0, 1));
+}
+
+/// 88 a minute.
+async fn create_in_rhythm(world: &World) {
+    world.advance(Duration::from_millis(682));
+    world.query(CREATE).await.sound();
+}
+
+#[tokio::test]
+async fn a_kill_in_the_middle_of_a_burst_lets_no_more_out_than_aurora_allows() {
+    let world = World::with(|aurora| aurora.requests_per_minute = 90, &SEALED).await;
     let slow = heliograph::sandbox::Fault::Delay { ms: 50 };
     world.aurora.fail(heliograph::sandbox::FaultRule::new("GET", "/tenants/*/designs/*", slow)).unwrap();
     let place = tempfile::tempdir().unwrap();
@@ -59,5 +85,7 @@ async fn nor_does_a_kill() {
         world.http.post(format!("{base}/graphql")).bearer_auth(KEY).json(&json!({ "query": CREATE }));
     Answer::of(create.send().await.unwrap()).await.sound();
     assert_eq!((too_many(&world), world.exchanges()), (0, 1));
-    assert!((45..=90).contains(&most_in_a_minute(&world)), "{}", most_in_a_minute(&world));
+    // Most of a window of reads, and the create: what is kept for writes is not read away by the next process.
+    let most = most_in_a_minute(&world);
+    assert!((45..=52 + A_FEW).contains(&most), "{most}");
 }

@@ -43,22 +43,45 @@ async fn a_key_that_comes_back_meets_what_it_has_spent_and_one_that_has_spent_no
     assert_eq!(quotas.lock().len(), 1, "the others are held by nobody and have nothing spent");
 }
 
-/// Each call was counted by Aurora at the latest when it was answered, or soon after the process ended that made it.
 #[tokio::test(start_paused = true)]
 async fn what_was_made_before_a_restart_counts_for_as_long_as_it_may_at_aurora() {
     let second = Duration::from_secs(1);
-    for (ago, counts_for) in [(0, 65), (5, 65), (10, 60), (40, 30), (69, 1)] {
+    // It was to count for so long, and does for so long: Aurora counts a call at the latest soon after the process ends that
+    // made it.
+    for (at_most, counts_for) in [(80, 65), (66, 65), (60, 60), (1, 1)] {
         let quotas = Quotas::within(bounds(3), Clock::system());
         let print = quotas.of(&"a".into()).print();
-        quotas.adopt(print, Made { calls: 2, ago: ago * second }, 5 * second);
+        quotas.adopt(print, Made { calls: 2, counts_for: at_most * second });
         let left = || quotas.of(&"a".into()).budget().remaining;
-        assert_eq!(left(), 1, "{ago}");
-        tokio::time::advance(counts_for * second).await;
-        assert_eq!(left(), 1, "{ago}");
-        tokio::time::advance(second).await;
-        assert_eq!(left(), 3, "{ago}");
+        assert_eq!(left(), 1, "{at_most}");
+        tokio::time::advance(counts_for * second - second / 10).await;
+        assert_eq!(left(), 1, "{at_most}");
+        tokio::time::advance(second / 2).await;
+        assert_eq!(left(), 3, "{at_most}");
     }
     let quotas = Quotas::within(bounds(3), Clock::system());
-    quotas.adopt(Fingerprint([0; 32]), Made { calls: 2, ago: 71 * second }, 5 * second);
+    quotas.adopt(Fingerprint([0; 32]), Made { calls: 2, counts_for: Duration::ZERO });
     assert!(quotas.lock().is_empty(), "what is over is not even remembered");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stands_in_a_window_stands_in_that_of_the_next_process_for_as_long() {
+    let second = Duration::from_secs(1);
+    let (before, after) = [0, 1].map(|_| Quotas::within(bounds(9), Clock::system())).into();
+    let key = before.of(&"a".into());
+    let turn = || async { key.take_turn(&Urgency::default(), Duration::ZERO).await.ok().unwrap() };
+    turn().await.end();
+    tokio::time::advance(20 * second).await;
+    turn().await.end();
+    drop(turn().await);
+    let _under_way = turn().await;
+    tokio::time::advance(10 * second).await;
+    for (key, made) in before.made() {
+        after.adopt(key, made);
+    }
+    let left = || after.of(&"a".into()).budget().remaining;
+    for (passes, remaining) in [(30, 5), (1, 6), (19, 6), (1, 7), (4, 7), (1, 8), (9, 8), (1, 9)] {
+        tokio::time::advance(passes * second).await;
+        assert_eq!(left(), remaining);
+    }
 }

@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use super::{
-    Budget,
+    Budget, Made,
     lanes::{Next, Queue},
     window::Window,
 };
@@ -162,7 +162,6 @@ impl Turns {
         let mut state = self.lock();
         state.window.advance(now);
         let window = &state.window;
-        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let stopped = window.stopped_until(now);
         let until = stopped.or_else(|| window.next_leaves());
         Budget {
@@ -172,9 +171,19 @@ impl Turns {
         }
     }
 
-    /// So many calls were made before this was, and count for so much longer.
-    pub(super) fn adopt(&self, calls: usize, leave_in: Duration) {
-        self.change(|window, now| window.adopt(calls, now + leave_in));
+    /// These were made before this was.
+    pub(super) fn adopt(&self, made: Made) {
+        let calls = usize::try_from(made.calls).unwrap_or(usize::MAX);
+        self.change(|window, now| window.adopt(calls, now + made.counts_for));
+    }
+
+    /// What stands in the window.
+    pub(super) fn made(&self) -> Vec<Made> {
+        let now = self.clock.instant();
+        let mut state = self.lock();
+        state.window.advance(now);
+        let made = |(at, calls): (Instant, usize)| Made { calls: count(calls), counts_for: at - now };
+        state.window.leaving(now).map(made).collect()
     }
 
     /// How many wait.
@@ -194,6 +203,10 @@ impl Turns {
         state.hand_out(now);
         state.call_first();
     }
+}
+
+fn count(calls: usize) -> u32 {
+    u32::try_from(calls).unwrap_or(u32::MAX)
 }
 
 enum Look {

@@ -73,6 +73,12 @@ impl Window {
         self.limit.saturating_sub(self.under_way + self.ended)
     }
 
+    /// When how many leave, where those that are under way break off now.
+    pub(super) fn leaving(&self, now: Instant) -> impl Iterator<Item = (Instant, usize)> {
+        let under_way = (now + STILL_ON_ITS_WAY + WINDOW, self.under_way);
+        self.leaving.iter().copied().chain([under_way]).filter(|(_, calls)| *calls > 0)
+    }
+
     /// When the next call leaves, if one is in.
     pub(super) fn next_leaves(&self) -> Option<Instant> {
         self.leaving.front().map(|(at, _)| *at)

@@ -3,14 +3,17 @@
 //! Where a connection went dead without a word, those beside it may have too, and each would cost a call of its own to be
 //! found out; one over HTTP/2 costs every call until a ping is missed. So whoever loses a call has the next ones sent over
 //! connections of their own. Calls under way keep theirs.
+//!
+//! Clients are numbered, so that a call that is lost late puts aside only the client that carried it, never the one
+//! that came since; and whoever loses one waits until the next is there.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
 use reqwest::{Client, ClientBuilder, header::HeaderMap, redirect};
-use tokio::{task::spawn_blocking, time::Instant};
+use tokio::{sync::Mutex, task::spawn_blocking, time::Instant};
 
 use super::dns;
 use crate::aurora::SetupError;
@@ -29,11 +32,21 @@ const UNHEARD: Duration = Duration::from_secs(5);
 /// An Aurora that answers nothing in time loses call after call; new connections each time would only add to that.
 const RENEWED_EVERY: Duration = Duration::from_secs(5);
 
-/// The client in use.
+/// Makes clients, one after the other, and has the newest.
 pub(super) struct Pool {
     recipe: Recipe,
-    client: RwLock<Client>,
-    renewed: Mutex<Option<Instant>>,
+    newest: Arc<RwLock<Numbered>>,
+    /// Held while the next is made.
+    renewing: Arc<Mutex<()>>,
+}
+
+/// A client, and which it is.
+#[derive(Clone)]
+pub(super) struct Numbered {
+    pub(super) client: Client,
+    pub(super) number: u64,
+    /// When it took the place of another.
+    since: Option<Instant>,
 }
 
 #[derive(Clone)]
@@ -47,22 +60,32 @@ impl Pool {
         let recipe = Recipe { headers, request_timeout };
         let client =
             recipe.clone().client().map_err(|error| SetupError::Client(Arc::new(error.without_url())))?;
-        Ok(Self { recipe, client: RwLock::new(client), renewed: Mutex::default() })
+        let first = Numbered { client, number: 0, since: None };
+        Ok(Self { recipe, newest: Arc::new(RwLock::new(first)), renewing: Arc::default() })
     }
 
-    pub(super) fn client(&self) -> Client {
-        self.client.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The client for a call that begins now.
+    pub(super) fn newest(&self) -> Numbered {
+        self.newest.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// A call was lost: those that begin from now on share no connection with those before.
-    pub(super) async fn renew(&self) {
-        if !self.is_due() {
+    /// A call over the client of that number was lost: those that begin when this returns share no connection with it.
+    pub(super) async fn renew(&self, lost: u64) {
+        let alone = Arc::clone(&self.renewing).lock_owned().await;
+        let newest = self.newest();
+        if newest.number != lost || newest.since.is_some_and(|since| since.elapsed() < RENEWED_EVERY) {
             return;
         }
-        let recipe = self.recipe.clone();
-        // It reads the system's certificates.
-        match spawn_blocking(move || recipe.client()).await {
-            Ok(Ok(client)) => *self.client.write().unwrap_or_else(PoisonError::into_inner) = client,
+        let (recipe, place) = (self.recipe.clone(), Arc::clone(&self.newest));
+        // It reads the system's certificates. Put in its place over there, for whoever waits here may go.
+        let made = spawn_blocking(move || {
+            let _alone = alone;
+            let next = Numbered { client: recipe.client()?, number: lost + 1, since: Some(Instant::now()) };
+            *place.write().unwrap_or_else(PoisonError::into_inner) = next;
+            reqwest::Result::Ok(())
+        });
+        match made.await {
+            Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 tracing::warn!(%error, "the connections to Aurora stay: no new client can start")
             }
@@ -70,16 +93,6 @@ impl Pool {
                 tracing::warn!(error = %died, "the connections to Aurora stay: no new client can start")
             }
         }
-    }
-
-    fn is_due(&self) -> bool {
-        let now = Instant::now();
-        let mut renewed = self.renewed.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = renewed.is_none_or(|at| now.saturating_duration_since(at) >= RENEWED_EVERY);
-        if due {
-            *renewed = Some(now);
-        }
-        due
     }
 }
 
@@ -105,5 +118,44 @@ impl Recipe {
             .http2_keep_alive_timeout(UNHEARD)
             .http2_keep_alive_while_idle(true)
             .build()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{FutureExt, future::join_all};
+
+    use super::*;
+
+    fn pool() -> Pool {
+        Pool::try_new(HeaderMap::new(), Duration::from_secs(1)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn whoever_loses_a_call_with_others_waits_for_the_one_client_that_takes_their_place() {
+        let pool = pool();
+        let lost = || async {
+            pool.renew(0).await;
+            pool.newest().number
+        };
+        assert_eq!(join_all((0..4).map(|_| lost())).await, [1; 4]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_is_lost_late_puts_only_its_own_client_aside_and_no_client_goes_at_once() {
+        let pool = pool();
+        for (passes, lost, newest) in [(0, 0, 1), (0, 1, 1), (6, 0, 1), (0, 1, 2), (6, 1, 2)] {
+            tokio::time::advance(Duration::from_secs(passes)).await;
+            pool.renew(lost).await;
+            assert_eq!(pool.newest().number, newest, "{lost} is lost");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_takes_its_place_though_whoever_asked_for_it_has_gone() {
+        let pool = pool();
+        assert!(pool.renew(0).now_or_never().is_none());
+        pool.renew(0).await;
+        assert_eq!(pool.newest().number, 1);
     }
 }
