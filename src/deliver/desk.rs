@@ -100,6 +100,8 @@ pub(super) struct Desk {
     /// Lanes that were opened for what is sent again, and whether those ran out, in the same way.
     again: usize,
     again_full: bool,
+    /// The lane whose try has to end before more is taken in again: until then the journal is not asked for it.
+    awaited: Option<LaneKey>,
     limits: Limits,
     pub(super) unsaved: Unsaved,
 }
@@ -119,6 +121,7 @@ impl Desk {
             full: false,
             again: 0,
             again_full: false,
+            awaited: None,
             limits,
             unsaved: Unsaved::default(),
         }
@@ -177,6 +180,7 @@ impl Desk {
     /// A worker's turn ended; `luck` is from 0 to 1.
     pub(super) fn ended(&mut self, key: &LaneKey, how: Ended, now: Timestamp, luck: f64) -> Noted {
         self.running = self.running.saturating_sub(1);
+        self.awaited.take_if(|it| it == key);
         self.unsaved.lanes.insert(key.clone());
         self.unsaved.target = true;
         let Some(lane) = self.lanes.get_mut(key) else { return Noted::Nothing };

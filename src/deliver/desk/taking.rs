@@ -67,7 +67,7 @@ impl Desk {
 
     /// The same for what is to be sent once more.
     pub(in crate::deliver) fn takes_more_again(&self) -> bool {
-        self.takes_more() && !self.again_full
+        self.takes_more() && !self.again_full && self.awaited.is_none()
     }
 
     /// Takes the next event in. Says no where there is no room: then it is to be offered again.
@@ -111,6 +111,7 @@ impl Desk {
         };
         let goes_first = lane.after().is_some_and(|after| event.seq <= after);
         if goes_first && lane.state == State::Running {
+            self.awaited = Some(key);
             return false;
         }
         if lane.stretches.ask_again(event.seq, since, scanned) {
@@ -164,6 +165,8 @@ impl Desk {
         let replay = self.replays.entry(key.clone()).or_insert(Replay::new(after));
         (replay.since, replay.after) = (replay.since.min(after), replay.after.min(after));
         self.unsaved.replays.insert(key);
+        // It may be of another lane, and come first.
+        self.awaited = None;
         Ok(())
     }
 

@@ -122,8 +122,9 @@ fn what_would_go_before_one_that_is_being_sent_waits_for_its_end() {
     let turn = desk.next(at(MINUTE)).unwrap();
     desk.replay(&tenant(), Seq(0), Seq(1)).unwrap();
     assert!(!take_in(&mut desk, &all));
+    assert!(!desk.takes_more_again() && desk.takes_more());
     desk.ended(&turn.lane, Ended::Delivered(Arc::clone(&all[1])), at(MINUTE), 1.0);
-    assert!(take_in(&mut desk, &all));
+    assert!(desk.takes_more_again() && take_in(&mut desk, &all));
     assert_eq!(drain(&mut desk, &all, at(MINUTE)), [1, 3]);
 }
 
