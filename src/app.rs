@@ -180,6 +180,12 @@ impl App {
         self.doorway.clone()
     }
 
+    /// Its store, for whoever counts what is written.
+    #[must_use]
+    pub fn db(&self) -> Db {
+        self.db.clone()
+    }
+
     /// Where it listens.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {

@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use courier::{Command, Courier};
 pub use courier::{Report, State};
-pub use desk::{Disabled, Health};
+pub use desk::{Disabled, Health, MOST_REPLAYS, TooMany};
 use progress::Progress;
 use sender::Sender;
 pub use sender::{Failure, SetupError};
@@ -260,7 +260,8 @@ impl Target {
         self.order(Command::Disable).await
     }
 
-    /// Sends the events of a tenant behind `after` once more, up to `through` where that is given.
+    /// Sends the events of a tenant behind `after` once more, up to `through` where that is given; or says that as many
+    /// requests of the tenant wait as may.
     ///
     /// # Errors
     /// When that could not be written down.
@@ -269,15 +270,12 @@ impl Target {
         tenant: TenantId,
         after: Seq,
         through: Option<Seq>,
-    ) -> Result<Report, NoAnswer> {
+    ) -> Result<Result<Report, TooMany>, NoAnswer> {
         let through = through.unwrap_or(Seq(u64::MAX));
         self.order(|answer| Command::Redeliver { tenant, after, through, answer }).await
     }
 
-    async fn order(
-        &self,
-        command: impl FnOnce(oneshot::Sender<Report>) -> Command,
-    ) -> Result<Report, NoAnswer> {
+    async fn order<A>(&self, command: impl FnOnce(oneshot::Sender<A>) -> Command) -> Result<A, NoAnswer> {
         let (answer, answered) = oneshot::channel();
         let asked = async {
             self.orders.send(command(answer)).await.map_err(|_| NoAnswer)?;

@@ -267,10 +267,23 @@ pub(super) fn connections(config: &Config) -> server::Limits {
     let limits = &config.limits;
     server::Limits {
         connections: u32::try_from(limits.connections).unwrap_or(u32::MAX),
+        files_kept: files_kept(config),
         head: limits.header_timeout,
         idle: limits.idle_timeout,
         ..server::Limits::default()
     }
+}
+
+/// Files of the process itself. The store has two for each of its connections (one that writes, four that read, one that
+/// checks, a guest's) and three for all; the rest is for ports, log, signals, settings, an issuer's keys, names that are
+/// looked up, and as many again.
+const OWN_FILES: u32 = 64;
+
+/// Files that are not for the public port's connections: each call to Aurora may take one, each message to a target, each
+/// connection to the operator's port.
+fn files_kept(config: &Config) -> u32 {
+    let calls = config.aurora.calls_at_once + config.deliver.len() * config.outbound.at_once;
+    u32::try_from(calls).unwrap_or(u32::MAX).saturating_add(OWN_FILES + OPERATORS_CONNECTIONS)
 }
 
 /// Connections to the operator's port at once. A scraper, a balancer's look and a person need a handful; files that are
@@ -286,6 +299,31 @@ pub(super) fn operators_connections(config: &Config) -> server::Limits {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn connections_leave_files_to_every_call_and_every_target() {
+        let kept = |settings: &[(&str, &str)]| {
+            let settings = settings.iter().map(|(key, it)| (format!("HELIOGRAPH_{key}"), (*it).to_owned()));
+            files_kept(&Config::load(None, settings.collect::<Vec<_>>()).unwrap())
+        };
+        let target = |at: usize| {
+            [
+                ("NAME", format!("t{at}")),
+                ("URL", "https://crm.example/".to_owned()),
+                ("TENANTS", "*".to_owned()),
+            ]
+            .into_iter()
+            .chain([("SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=".to_owned())])
+            .map(|(key, it)| (format!("DELIVER__{at}__{key}"), it))
+            .collect::<Vec<_>>()
+        };
+        assert_eq!(kept(&[]), 384);
+        assert_eq!(kept(&[("AURORA__CALLS_AT_ONCE", "1000")]), 1_128);
+        let ten: Vec<_> = (0..10).flat_map(target).collect();
+        let ten: Vec<_> = ten.iter().map(|(key, it)| (key.as_str(), it.as_str())).collect();
+        assert_eq!(kept(&ten), 424);
+        assert_eq!(kept(&[&ten[..], &[("OUTBOUND__AT_ONCE", "64")]].concat()), 1_024);
+    }
 
     #[test]
     fn links_lead_to_the_application_beside_the_api() {

@@ -25,6 +25,7 @@ pub(super) use lane::Lane;
 use lane::State;
 pub(super) use stretches::{Stretch, Stretches};
 pub(super) use taking::{Ahead, Replay, ReplayKey};
+pub use taking::{MOST_REPLAYS, TooMany};
 
 use super::{ladder, sender::Rejected};
 use crate::{
@@ -34,6 +35,9 @@ use crate::{
 
 /// Lanes of one target that may wait at a time. Events of further designs stay in the journal until one is through.
 pub(super) const MOST_LANES: usize = 1_024;
+
+/// How many of them may be opened for what is sent again: half, so that what is new of all others always finds room.
+const MOST_AGAIN: usize = MOST_LANES / 2;
 
 /// How long a lane rests where the journal could not be read for it. No failure of the target's.
 const JOURNAL_PAUSE: Duration = Duration::from_secs(1);
@@ -93,6 +97,11 @@ pub(super) struct Desk {
     running: usize,
     /// Lanes ran out. More is taken in when half of them are through, so that a long backlog is not read one by one.
     full: bool,
+    /// Lanes that were opened for what is sent again, and whether those ran out, in the same way.
+    again: usize,
+    again_full: bool,
+    /// The lane whose try has to end before more is taken in again: until then the journal is not asked for it.
+    awaited: Option<LaneKey>,
     limits: Limits,
     pub(super) unsaved: Unsaved,
 }
@@ -110,6 +119,9 @@ impl Desk {
             resting: BTreeSet::new(),
             running: 0,
             full: false,
+            again: 0,
+            again_full: false,
+            awaited: None,
             limits,
             unsaved: Unsaved::default(),
         }
@@ -168,6 +180,7 @@ impl Desk {
     /// A worker's turn ended; `luck` is from 0 to 1.
     pub(super) fn ended(&mut self, key: &LaneKey, how: Ended, now: Timestamp, luck: f64) -> Noted {
         self.running = self.running.saturating_sub(1);
+        self.awaited.take_if(|it| it == key);
         self.unsaved.lanes.insert(key.clone());
         self.unsaved.target = true;
         let Some(lane) = self.lanes.get_mut(key) else { return Noted::Nothing };
@@ -230,7 +243,7 @@ impl Desk {
     /// So many events that waited in a lane are gone from the journal.
     pub(super) fn lost(&mut self, key: &LaneKey, count: u64) {
         if let Some(lane) = self.lanes.get_mut(key) {
-            lane.events = lane.events.saturating_sub(count).max(1);
+            lane.events = lane.events.saturating_sub(count);
         }
     }
 
@@ -258,8 +271,11 @@ impl Desk {
     }
 
     fn remove(&mut self, key: &LaneKey) {
-        self.lanes.remove(key);
+        if self.lanes.remove(key).is_some_and(|it| it.again) {
+            self.again = self.again.saturating_sub(1);
+        }
         self.full &= self.lanes.len() > MOST_LANES / 2;
+        self.again_full &= self.again > MOST_AGAIN / 2;
     }
 
     fn go_on(&mut self, key: &LaneKey) {

@@ -239,13 +239,13 @@ fn kind(of: &LaneOf) -> (i64, &str) {
 }
 
 /// The stretches of a lane behind its first, as they are kept.
-fn written(stretches: &Stretches) -> Option<String> {
+pub(super) fn written(stretches: &Stretches) -> Option<String> {
     let further = stretches.all().skip(1).map(|it| format!("{}-{}", it.after.0, it.through.0));
     Some(further.collect::<Vec<_>>().join(" ")).filter(|it| !it.is_empty())
 }
 
 /// Reads [`written`] back.
-fn read(text: &str) -> Result<Vec<Stretch>, ParseIntError> {
+pub(super) fn read(text: &str) -> Result<Vec<Stretch>, ParseIntError> {
     let one = |pair: &str| {
         let (after, through) = pair.split_once('-').unwrap_or((pair, ""));
         Ok(Stretch { after: Seq(after.parse()?), through: Seq(through.parse()?) })

@@ -194,7 +194,8 @@ impl CreateProjectPayload {
 #[derive(SimpleObject)]
 pub struct UserError {
     /// What it is, for programs: `LOCATION_REQUIRED`, `INVALID_COORDINATES`, `TOO_LONG`, `TOO_MANY`,
-    /// `INVALID_PROJECT_TYPE`, `TENANT_NOT_ACCEPTED`, `AFTER_OR_ONLY`, or `REJECTED_BY_AURORA` with Aurora's own words in `message`.
+    /// `INVALID_PROJECT_TYPE`, `TENANT_NOT_ACCEPTED`, `AFTER_OR_ONLY`, `TOO_MANY_REDELIVERIES`, or `REJECTED_BY_AURORA` with
+    /// Aurora's own words in `message`.
     code: String,
     /// What it is, for people.
     message: String,

@@ -9,7 +9,7 @@ use super::{
     scalar::{Cursor, DateTime},
 };
 use crate::{
-    deliver::{Disabled, NoAnswer, Report, State, Target},
+    deliver::{Disabled, MOST_REPLAYS, NoAnswer, Report, State, Target, TooMany},
     domain::{Scope, Seq, TenantId, viewer::Tenants},
     journal::{self, Filter},
 };
@@ -41,7 +41,8 @@ pub struct TargetMutation;
 #[Object]
 impl TargetMutation {
     /// Sends events of a tenant to a target once more, in their order. Each has the `webhook-id` that it had before, so that
-    /// a receiver that keeps those ids does nothing twice. Needs the scope `admin`.
+    /// a receiver that keeps those ids does nothing twice. At most 64 requests of a tenant wait at a time; a further one is
+    /// refused with `TOO_MANY_REDELIVERIES`. Needs the scope `admin`.
     async fn redeliver(
         &self,
         ctx: &Context<'_>,
@@ -64,15 +65,21 @@ impl TargetMutation {
             }
             _ => {
                 let message = "one of `after` and `only` says what is to be sent";
-                let wrong = UserError::new("AFTER_OR_ONLY", message, &["after"]);
-                return Ok(TargetPayload { target: None, user_errors: vec![wrong] });
+                return Ok(TargetPayload::refused("AFTER_OR_ONLY", message));
             }
         };
         let kept = ctx.parts().journal.events(&tenant, &Filter::default(), Some(after), 1).await;
         let refused = |error: journal::Error| error::journal(&ctx.parts().cursors, &tenant, &error);
         kept.map_err(refused)?;
-        let report = target.redeliver(tenant.clone(), after, through).await;
-        answer(target, report)
+        match target.redeliver(tenant.clone(), after, through).await.map_err(no_answer)? {
+            Ok(report) => answer(target, Ok(report)),
+            Err(TooMany) => {
+                let message = format!(
+                    "{MOST_REPLAYS} requests of this tenant wait for this target: ask again when one is through"
+                );
+                Ok(TargetPayload::refused("TOO_MANY_REDELIVERIES", message))
+            }
+        }
     }
 
     /// Sends to a disabled target again, from where it stopped: everything that is still kept, in order. For one that is
@@ -279,7 +286,7 @@ pub struct RedeliverInput {
     tenant_id: Option<ID>,
     /// The cursor of an event: everything behind it is sent, as far as it is of the target's types.
     after: Option<Cursor>,
-    /// The cursor of an event: only this one is sent, and what waits behind it of the same design.
+    /// The cursor of an event: only this one is sent.
     only: Option<Cursor>,
 }
 
@@ -287,6 +294,12 @@ pub struct RedeliverInput {
 pub struct TargetPayload {
     target: Option<OutboundTarget>,
     user_errors: Vec<UserError>,
+}
+
+impl TargetPayload {
+    fn refused(code: &str, message: impl Into<String>) -> Self {
+        Self { target: None, user_errors: vec![UserError::new(code, message, &["after"])] }
+    }
 }
 
 /// The answer to what is done to a target.

@@ -37,6 +37,8 @@ pub struct Limits {
     /// Connections at once, sockets among them. Each may cost some 100 KiB, so this bounds memory. There are never more than
     /// the process may have files for.
     pub connections: u32,
+    /// Files that connections leave to the rest: to calls, the store and whatever else the process opens.
+    pub files_kept: u32,
     /// From a connection's first moment to the end of its first request's head. A later head has up to twice as long from
     /// its first byte.
     pub head: Duration,
@@ -56,6 +58,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 16_384,
+            files_kept: 384,
             head: Duration::from_secs(10),
             idle: Duration::from_secs(75),
             head_bytes: 64 * 1024,
@@ -103,7 +106,7 @@ impl Server {
         socket.bind(address)?;
         let listener = socket.listen(PENDING)?;
         let address = listener.local_addr()?;
-        let connections = limits.connections.min(files::for_connections());
+        let connections = limits.connections.min(files::for_connections(limits.files_kept));
         if connections < limits.connections {
             tracing::warn!(
                 %address,

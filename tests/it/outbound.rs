@@ -303,8 +303,9 @@ async fn a_message_is_tried_ever_more_seldom_for_a_day_while_others_are_taken_an
         assert!(rest >= 1 && rest <= longest + late, "rest {at} of {tries:?}");
     }
     assert!(tries.len() >= RESTS.len() && tries.last().is_some_and(|last| *last >= A_DAY), "{tries:?}");
-    // Chance decides: whoever always rested as long as possible would not come so often.
-    assert!(tries[RESTS.len() - 1] < RESTS.iter().sum(), "{tries:?}");
+    // Chance decides: whoever always rested as long as possible, or as long as each was late, has no rest like that.
+    let is_short = |(pair, longest): (&[i64], i64)| (pair[1] - pair[0]) * 10 < longest * 9;
+    assert!(tries.windows(2).zip(RESTS).take(8).any(is_short), "{tries:?}");
     assert_eq!(world.count(r#"heliograph_outbound_tries_total{target="crm",outcome="given_up"}"#).await, 1);
 }
 

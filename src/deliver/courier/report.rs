@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::{
-    super::desk::{Disabled, Health},
+    super::desk::{Disabled, Health, TooMany},
     Courier,
 };
 use crate::{
@@ -20,7 +20,7 @@ pub(in crate::deliver) enum Command {
     Report(oneshot::Sender<Report>),
     Enable(oneshot::Sender<Report>),
     Disable(oneshot::Sender<Report>),
-    Redeliver { tenant: TenantId, after: Seq, through: Seq, answer: oneshot::Sender<Report> },
+    Redeliver { tenant: TenantId, after: Seq, through: Seq, answer: oneshot::Sender<Result<Report, TooMany>> },
 }
 
 /// How a target fares.
@@ -94,8 +94,11 @@ impl Courier {
                 answer
             }
             Command::Redeliver { tenant, after, through, answer } => {
-                self.desk.replay(&tenant, after, through);
-                answer
+                let asked = self.desk.replay(&tenant, after, through);
+                if asked.is_err() || self.save().await {
+                    let _ = answer.send(asked.map(|()| self.report()));
+                }
+                return;
             }
         };
         // Without an answer the operator knows that it may not last.

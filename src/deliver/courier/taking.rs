@@ -13,14 +13,15 @@ use crate::{
 const PAGE: usize = 256;
 
 impl Courier {
-    /// A page of what is to be sent once more, else of what is new. Says whether there may be more.
+    /// A page of what is to be sent once more, and one of what is new: neither waits for the other. Says whether there may
+    /// be more.
     pub(super) async fn take_in(&mut self) -> Result<bool, journal::Error> {
+        let again = self.take_in_again().await?;
+        Ok(self.take_in_new().await? || again)
+    }
+
+    async fn take_in_new(&mut self) -> Result<bool, journal::Error> {
         let head = self.heads.borrow_and_update().events;
-        if let Some((key, replay)) = self.desk.replays.first_key_value().map(|(key, it)| (key.clone(), *it))
-            && self.desk.takes_more()
-        {
-            return self.replay(&key, replay).await;
-        }
         let takes = self.desk.takes_more();
         let from = if takes { self.desk.scanned } else { self.desk.ahead.through.max(self.desk.scanned) };
         if from >= head {
@@ -62,15 +63,23 @@ impl Courier {
         }
     }
 
+    async fn take_in_again(&mut self) -> Result<bool, journal::Error> {
+        match self.desk.replays.first_key_value().map(|(key, it)| (key.clone(), *it)) {
+            Some((key, replay)) if self.desk.takes_more_again() => self.replay(&key, replay).await,
+            _ => Ok(false),
+        }
+    }
+
+    /// Says whether any of it was taken in.
     async fn replay(&mut self, key: &ReplayKey, replay: Replay) -> Result<bool, journal::Error> {
         let (tenant, through) = key;
         let only = Tenants::Only(vec![tenant.clone()]);
         let stretch = self.means.journal.stretch(&only, replay.after, PAGE).await?;
         let whole = stretch.events.len() < PAGE;
-        for event in stretch.events.iter().take_while(|it| it.seq <= *through) {
+        for (at, event) in stretch.events.iter().take_while(|it| it.seq <= *through).enumerate() {
             if self.wants(event) && !self.desk.admit_again(event, replay.since) {
                 // No room, or its lane is being served: when that has ended, this goes on.
-                return Ok(self.running.is_empty());
+                return Ok(at > 0);
             }
             self.desk.replayed_to(key, event.seq);
         }

@@ -21,6 +21,8 @@ pub(in crate::deliver) struct Lane {
     pub(in crate::deliver) failing_since: Option<Timestamp>,
     /// Not to be tried before.
     pub(in crate::deliver) next_at: Option<Timestamp>,
+    /// It was opened for what is sent again. Forgotten at a restart, when all lanes are taken over as they are.
+    pub(super) again: bool,
     pub(super) state: State,
     pub(super) head: Option<Arc<Event>>,
 }
@@ -44,7 +46,7 @@ impl Lane {
     /// A lane in which nothing waits but an event that is sent once more.
     pub(super) fn again(event: &Arc<Event>, scanned: Seq) -> Self {
         let stretches = Stretches::again(event.seq, scanned);
-        Self { stretches, ..Self::of(event) }
+        Self { stretches, again: true, ..Self::of(event) }
     }
 
     /// A lane as it was kept, with nothing tried yet.
@@ -56,6 +58,7 @@ impl Lane {
             failures: 0,
             failing_since: None,
             next_at: None,
+            again: false,
             state: State::Ready,
             head: None,
         }

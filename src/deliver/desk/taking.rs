@@ -4,12 +4,17 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Desk, Lane, MOST_LANES, lane::State};
+use super::{Desk, Lane, MOST_AGAIN, MOST_LANES, lane::State};
 use crate::domain::{Event, LaneKey, Seq, TenantId, viewer::Tenants};
 
-/// Stretches of one tenant that may wait to be sent once more. Further ones are joined with the last, and what lies between
-/// them is sent as well.
-pub(super) const MOST_REPLAYS: usize = 64;
+/// Requests of one tenant that may wait to be sent once more: each is a row, and is looked at with every further one. To join
+/// further ones with others would send what nobody asked for; one request that is open at its end does for many.
+pub const MOST_REPLAYS: usize = 64;
+
+/// As many requests of a tenant wait as may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{MOST_REPLAYS} requests of this tenant wait already")]
+pub struct TooMany;
 
 /// Whose events are to be sent once more, and up to where.
 pub(in crate::deliver) type ReplayKey = (TenantId, Seq);
@@ -43,7 +48,7 @@ impl Desk {
     pub(in crate::deliver) fn keep_only(&mut self, tenants: &Tenants) {
         let strange: Vec<_> = self.lanes.keys().filter(|it| !tenants.include(&it.tenant)).cloned().collect();
         for key in strange {
-            self.lanes.remove(&key);
+            self.remove(&key);
             self.ready.retain(|it| *it != key);
             self.resting.retain(|(_, it)| *it != key);
             self.unsaved.lanes.insert(key);
@@ -58,6 +63,11 @@ impl Desk {
     /// Whether further events are taken in. If not, they are only counted.
     pub(in crate::deliver) fn takes_more(&self) -> bool {
         self.health.disabled.is_none() && !self.full
+    }
+
+    /// The same for what is to be sent once more.
+    pub(in crate::deliver) fn takes_more_again(&self) -> bool {
+        self.takes_more() && !self.again_full && self.awaited.is_none()
     }
 
     /// Takes the next event in. Says no where there is no room: then it is to be offered again.
@@ -86,18 +96,22 @@ impl Desk {
     /// Takes an event in once more, which was asked for together with all of its tenant's behind `since`. Says no where
     /// there is no room, or where it would go before one that is just being sent.
     pub(in crate::deliver) fn admit_again(&mut self, event: &Arc<Event>, since: Seq) -> bool {
-        let (key, no_room, scanned) = (LaneKey::of(event), self.lanes.len() >= MOST_LANES, self.scanned);
+        let (key, scanned) = (LaneKey::of(event), self.scanned);
         let Some(lane) = self.lanes.get_mut(&key) else {
-            self.full |= no_room;
-            if !no_room {
+            self.full |= self.lanes.len() >= MOST_LANES;
+            self.again_full |= self.again >= MOST_AGAIN;
+            let has_room = !self.full && !self.again_full;
+            if has_room {
                 self.lanes.insert(key.clone(), Lane::again(event, scanned));
+                self.again += 1;
                 self.ready.push_back(key.clone());
                 self.unsaved.lanes.insert(key);
             }
-            return !no_room;
+            return has_room;
         };
         let goes_first = lane.after().is_some_and(|after| event.seq <= after);
         if goes_first && lane.state == State::Running {
+            self.awaited = Some(key);
             return false;
         }
         if lane.stretches.ask_again(event.seq, since, scanned) {
@@ -130,23 +144,30 @@ impl Desk {
     }
 
     /// Asks for a stretch to be sent once more. What is not scanned yet comes by itself.
-    pub(in crate::deliver) fn replay(&mut self, tenant: &TenantId, mut after: Seq, mut through: Seq) {
+    ///
+    /// # Errors
+    /// When as many requests of the tenant wait as may, and none of them ends there.
+    pub(in crate::deliver) fn replay(
+        &mut self,
+        tenant: &TenantId,
+        after: Seq,
+        mut through: Seq,
+    ) -> Result<(), TooMany> {
         through = through.min(self.scanned);
         if after >= through {
-            return;
-        }
-        let mut its = self.replays.keys().filter(|(whose, _)| whose == tenant);
-        if its.clone().count() >= MOST_REPLAYS
-            && let Some(last) = its.next_back().cloned()
-        {
-            after = self.replays.remove(&last).map_or(after, |it| it.after.min(after));
-            through = through.max(last.1);
-            self.unsaved.replays.insert(last);
+            return Ok(());
         }
         let key = (tenant.clone(), through);
+        let is_new = !self.replays.contains_key(&key);
+        if is_new && self.replays.keys().filter(|(whose, _)| whose == tenant).count() >= MOST_REPLAYS {
+            return Err(TooMany);
+        }
         let replay = self.replays.entry(key.clone()).or_insert(Replay::new(after));
         (replay.since, replay.after) = (replay.since.min(after), replay.after.min(after));
         self.unsaved.replays.insert(key);
+        // It may be of another lane, and come first.
+        self.awaited = None;
+        Ok(())
     }
 
     /// A replay has come this far.

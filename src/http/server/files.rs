@@ -3,19 +3,15 @@
 //! Invariant: connections never take the files without which nothing could be answered. Not here: who waits for a
 //! connection's place.
 
-/// Files that connections leave to the rest: calls to Aurora (256, as `aurora.calls_at_once` is shipped), the operator's
-/// port (64), the store, webhooks to targets, log and signals.
-const KEPT: u64 = 384;
-
-/// Connections that there are files for. The process takes as many files as it can get: what it gets at first is often
-/// 1,024, for the sake of programs of the 1980s.
-pub(super) fn for_connections() -> u32 {
-    u32::try_from(room(most())).unwrap_or(u32::MAX)
+/// Connections that there are files for where so many are kept for the rest. The process takes as many files as it can get:
+/// what it gets at first is often 1,024, for the sake of programs of the 1980s.
+pub(super) fn for_connections(kept: u32) -> u32 {
+    u32::try_from(room(most(), kept)).unwrap_or(u32::MAX)
 }
 
 /// Where there are very few, half of them.
-fn room(files: u64) -> u64 {
-    files.saturating_sub(KEPT).max(files / 2)
+fn room(files: u64, kept: u32) -> u64 {
+    files.saturating_sub(kept.into()).max(files / 2)
 }
 
 #[cfg(unix)]
@@ -42,8 +38,8 @@ mod tests {
     #[test]
     fn the_rest_has_its_files_or_half_of_them() {
         for (files, connections) in [(1_048_576, 1_048_192), (1024, 640), (768, 384), (256, 128), (0, 0)] {
-            assert_eq!(room(files), connections, "{files}");
+            assert_eq!(room(files, 384), connections, "{files}");
         }
-        assert_eq!(room(u64::MAX), u64::MAX - KEPT);
+        assert_eq!(room(u64::MAX, 384), u64::MAX - 384);
     }
 }

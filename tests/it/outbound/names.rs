@@ -66,7 +66,7 @@ async fn a_name_that_leads_inside_is_refused_at_each_connection_also_after_it_le
     // No connection is used twice, so that each message has its own look-up.
     crm.answers(|_| (StatusCode::OK, [("connection", "close")]).into_response());
     let mut world = World::start().await;
-    let designs = [world.design().await.1, world.design().await.1, world.design().await.1];
+    let (_, design) = world.design().await;
     world.stop().await;
     let url = crm.url.replace("localhost", "crm.test");
     let file = authority.file().display().to_string();
@@ -76,27 +76,31 @@ async fn a_name_that_leads_inside_is_refused_at_each_connection_also_after_it_le
     settings.push(("HELIOGRAPH_DELIVER__0__CA_FILE".to_owned(), file));
     world.set(settings);
 
-    let place = tempfile::tempdir().unwrap();
-    let names = place.path().join("names");
-    for (refused, address) in ["127.0.0.1", "10.0.0.1", "169.254.169.254"].iter().enumerate() {
-        Misled::leads_to(&names, address);
-        let misled = Misled::start(&world, place.path(), &[]);
-        // A design of its own each time, and so nothing that rests.
-        misled.complete(&world, &designs[refused], "inside").await;
+    // Each time a store of its own, in which nothing rests that could be tried in place of what is looked at.
+    let mut places = Vec::new();
+    let mut start = |address: &str, further: &[(&str, &str)]| {
+        let place = tempfile::tempdir().unwrap();
+        Misled::leads_to(&place.path().join("names"), address);
+        let misled = Misled::start(&world, place.path(), further);
+        places.push(place);
+        misled
+    };
+    for address in ["127.0.0.1", "10.0.0.1", "169.254.169.254"] {
+        let misled = start(address, &[]);
+        misled.complete(&world, &design, "inside").await;
         world.eventually(address, || async { misled.refused(&world).await > 0 }).await;
         assert!(misled.asked() > 0);
     }
     assert_eq!(crm.arrived(), 0, "nobody called");
 
     // The operator allows the host to be inside. Nobody allows it to be where clouds keep their keys.
-    Misled::leads_to(&names, "127.0.0.1");
-    let allowed = [("HELIOGRAPH_DELIVER__0__ALLOW_PRIVATE", "crm.test")];
-    let misled = Misled::start(&world, place.path(), &allowed);
-    misled.complete(&world, &designs[0], "allowed").await;
+    let misled = start("127.0.0.1", &[("HELIOGRAPH_DELIVER__0__ALLOW_PRIVATE", "crm.test")]);
+    misled.complete(&world, &design, "allowed").await;
     world.eventually("taken", || async { crm.taken().contains(&"allowed".to_owned()) }).await;
-    Misled::leads_to(&names, "169.254.169.254");
+    Misled::leads_to(&misled.names, "169.254.169.254");
     let before = misled.asked();
-    misled.complete(&world, &designs[0], "rebound").await;
+    assert_eq!(misled.refused(&world).await, 0);
+    misled.complete(&world, &design, "rebound").await;
     world.eventually("refused", || async { misled.refused(&world).await > 0 }).await;
     assert!(misled.asked() > before);
     assert!(crm.said().iter().all(|it| it.job() != "rebound"));

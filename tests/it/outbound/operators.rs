@@ -189,6 +189,64 @@ async fn of_a_design_that_waits_only_what_was_asked_for_is_sent_once_more_and_in
 }
 
 #[tokio::test]
+async fn what_is_new_does_not_wait_while_what_is_sent_again_waits_for_a_try_that_hangs() {
+    let crm = Crm::start().await;
+    // Longer than anybody waits here.
+    let world = world(&crm, &[("HELIOGRAPH_OUTBOUND__TIMEOUT", "60s")]).await;
+    let ((_, one), (_, other)) = (world.design().await, world.design().await);
+    world.complete(&one, "1").await;
+    takes(&world, &crm, 1).await;
+    let first = crm.said()[0].body["data"]["cursor"].clone();
+    crm.hold();
+    world.complete(&one, "2").await;
+    world.eventually("it hangs", || async { crm.arrived() == 2 }).await;
+    let done = act(&world, &format!(r#"redeliver(input: {{ target: "crm", only: {first} }})"#)).await;
+    assert_eq!(done["userErrors"], json!([]));
+
+    world.complete(&other, "new").await;
+    world.eventually("the new one comes", || async { crm.arrived() == 3 }).await;
+    crm.release();
+    takes(&world, &crm, 4).await;
+    pending_become(&world, 0).await;
+    let taken = crm.taken();
+    assert!(taken[1..3].contains(&"2".to_owned()) && taken[1..3].contains(&"new".to_owned()), "{taken:?}");
+    assert_eq!(taken[3], "1");
+}
+
+#[tokio::test]
+async fn more_requests_than_are_kept_are_refused_and_take_nothing_with_them() {
+    const MOST: usize = 64;
+    let crm = Crm::start().await;
+    let world = world(&crm, &[]).await;
+    let (_, design) = world.design().await;
+    for job in 0..=MOST + 1 {
+        world.complete(&design, &job.to_string()).await;
+    }
+    takes(&world, &crm, MOST + 2).await;
+    let cursors: Vec<_> = crm.said().iter().map(|it| it.body["data"]["cursor"].clone()).collect();
+    act(&world, r#"disableTarget(input: { target: "crm" })"#).await;
+    let again = async |at: usize| {
+        act(&world, &format!(r#"redeliver(input: {{ target: "crm", only: {} }})"#, cursors[at])).await
+    };
+    // Newest first, and without the one before the last.
+    for at in (2..=MOST).rev().chain([0]) {
+        assert_eq!(again(at).await["userErrors"], json!([]), "{at}");
+    }
+    let refused = again(MOST + 1).await;
+    assert_eq!(
+        (&refused["target"], &refused["userErrors"][0]["code"]),
+        (&Value::Null, &json!("TOO_MANY_REDELIVERIES"))
+    );
+    // What is asked for already may be asked for again.
+    assert_eq!(again(0).await["userErrors"], json!([]));
+    act(&world, r#"enableTarget(input: { target: "crm" })"#).await;
+    takes(&world, &crm, 2 * MOST + 2).await;
+    pending_become(&world, 0).await;
+    let in_order: Vec<_> = std::iter::once(0).chain(2..=MOST).map(|it| it.to_string()).collect();
+    assert_eq!(crm.taken()[MOST + 2..], in_order);
+}
+
+#[tokio::test]
 async fn an_operator_of_some_tenants_knows_their_targets_only() {
     let (mine, theirs, all) = (Crm::start().await, Crm::start().await, Crm::start().await);
     let mut settings = theirs.settings(0, "theirs", OTHER);
