@@ -137,6 +137,9 @@ impl Desk {
             }
             None => self.ready.push_back(key.clone()),
         }
+        // What opened it is not kept. If all counted as new, what is sent again could take the rest of the room as well.
+        lane.again = true;
+        self.again += 1;
         self.lanes.insert(key, lane);
     }
 

@@ -58,11 +58,35 @@ pub fn salvage(from: &Path, to: &Path) -> Result<Vec<Salvaged>, OpenError> {
     Ok(salvaged)
 }
 
-/// How many migrations the damaged file has seen, as far as it says anything that can be.
+/// How many migrations the damaged file has seen: as many as made what its tables have. The number that it bears itself may
+/// be what is damaged, and counts only where not even the first can be found.
 fn version(old: &Connection) -> rusqlite::Result<usize> {
-    let said: i64 = old.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let known = open::MIGRATIONS.len();
+    let model = Connection::open_in_memory()?;
+    let mut seen = 0;
+    for (done, migration) in open::MIGRATIONS.iter().enumerate() {
+        model.execute_batch(migration)?;
+        if has_all(old, &model)? {
+            seen = done + 1;
+        }
+    }
+    if seen > 0 {
+        return Ok(seen);
+    }
+    let said: i64 = old.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     Ok(usize::try_from(said).ok().filter(|said| (1..known).contains(said)).unwrap_or(known))
+}
+
+/// Whether the damaged file has every table of a model, with every column.
+fn has_all(old: &Connection, model: &Connection) -> rusqlite::Result<bool> {
+    for table in tables(model)? {
+        // What cannot be read is not there.
+        let found = columns(old, &table).map(|(names, _)| names).unwrap_or_default();
+        if columns(model, &table)?.0.iter().any(|name| !found.contains(name)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn tables(new: &Connection) -> rusqlite::Result<Vec<String>> {

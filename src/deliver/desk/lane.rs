@@ -21,7 +21,7 @@ pub(in crate::deliver) struct Lane {
     pub(in crate::deliver) failing_since: Option<Timestamp>,
     /// Not to be tried before.
     pub(in crate::deliver) next_at: Option<Timestamp>,
-    /// It was opened for what is sent again. Forgotten at a restart, when all lanes are taken over as they are.
+    /// It counts as opened for what is sent again.
     pub(super) again: bool,
     pub(super) state: State,
     pub(super) head: Option<Arc<Event>>,

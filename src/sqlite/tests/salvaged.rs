@@ -64,6 +64,25 @@ fn what_is_salvaged_of_a_file_of_any_older_version_is_what_its_upgrade_would_hav
 }
 
 #[test]
+fn a_flipped_bit_in_the_number_of_a_files_version_costs_no_table() {
+    let directory = TempDir::new().unwrap();
+    let newest = open::MIGRATIONS.len();
+    for said in [0, 2, 8, newest + 1] {
+        let (from, to) = (directory.path().join(format!("{said}.db")), directory.path().join("to.db"));
+        left_by(newest, &from);
+        let old = Connection::open(&from).unwrap();
+        old.execute_batch("INSERT INTO switched_off (tenant, since) VALUES ('t', 1)").unwrap();
+        old.pragma_update(None, "user_version", said as i64).unwrap();
+        drop(old);
+        let salvaged = salvage(&from, &to).unwrap();
+        let rows = salvaged.iter().find(|it| it.table == "switched_off").map(|it| it.rows);
+        assert_eq!(rows, Some(1), "{said}: {salvaged:?}");
+        drop(Db::open(&to).unwrap());
+        std::fs::remove_file(&to).unwrap();
+    }
+}
+
+#[test]
 fn nothing_is_salvaged_into_a_folder_that_is_not_there() {
     let directory = TempDir::new().unwrap();
     let from = directory.path().join("from.db");

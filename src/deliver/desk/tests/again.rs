@@ -29,6 +29,23 @@ fn take_in_each(desk: &mut Desk, all: &[Arc<Event>], mut taken_in: impl FnMut(&E
     true
 }
 
+/// The same desk behind a restart: what was under way is not known any more, nor whatever else is not written down.
+fn restarted(desk: &Desk, now: Timestamp) -> Desk {
+    let mut after = Desk::new(desk.scanned, desk.health.clone(), LIMITS);
+    for (key, lane) in &desk.lanes {
+        let further = progress::written(&lane.stretches).map(|text| progress::read(&text).unwrap());
+        let stretches = lane.stretches.all().take(1).chain(further.unwrap_or_default());
+        let mut kept = Lane::kept(Stretches::kept(stretches), lane.oldest);
+        (kept.events, kept.failures) = (lane.events, lane.failures);
+        (kept.failing_since, kept.next_at) = (lane.failing_since, lane.next_at);
+        after.restore(key.clone(), kept, now);
+    }
+    for (key, replay) in &desk.replays {
+        after.replays.insert(key.clone(), Replay::new(replay.after));
+    }
+    after
+}
+
 /// The event that a turn is for.
 fn front(turn: &Turn, all: &[Arc<Event>]) -> Arc<Event> {
     let its = |it: &&Arc<Event>| LaneKey::of(it) == turn.lane && it.seq > turn.after;
@@ -179,6 +196,10 @@ fn what_is_sent_again_leaves_half_of_the_room_to_what_is_new() {
     desk.replay(&tenant(), Seq(0), Seq(u64::MAX)).unwrap();
     assert!(!take_in(&mut desk, &all));
     assert_eq!((desk.lanes.len(), desk.takes_more_again()), (MOST_LANES / 2, false));
+    // A restart lets no more in.
+    let mut behind = restarted(&desk, at(MINUTE));
+    assert!(!take_in(&mut behind, &all));
+    assert_eq!((behind.lanes.len(), behind.takes_more()), (MOST_LANES / 2, true));
     // What is new comes in all the same, and does not let more in.
     let new: Vec<_> = (1..=3).map(|at| event(MOST_LANES as u64 + at, &format!("new {at}"))).collect();
     for event in &new {
@@ -331,22 +352,9 @@ impl History {
         self.due[place] &= !works && noted != Noted::GaveUp;
     }
 
-    /// What was under way is not known any more, nor whatever else is not written down.
     fn restarts(&mut self) {
         self.open.clear();
-        let mut desk = Desk::new(self.desk.scanned, self.desk.health.clone(), LIMITS);
-        for (key, lane) in &self.desk.lanes {
-            let further = progress::written(&lane.stretches).map(|text| progress::read(&text).unwrap());
-            let stretches = lane.stretches.all().take(1).chain(further.unwrap_or_default());
-            let mut kept = Lane::kept(Stretches::kept(stretches), lane.oldest);
-            (kept.events, kept.failures) = (lane.events, lane.failures);
-            (kept.failing_since, kept.next_at) = (lane.failing_since, lane.next_at);
-            desk.restore(key.clone(), kept, self.now);
-        }
-        for (key, replay) in &self.desk.replays {
-            desk.replays.insert(key.clone(), Replay::new(replay.after));
-        }
-        self.desk = desk;
+        self.desk = restarted(&self.desk, self.now);
     }
 }
 
