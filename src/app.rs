@@ -8,6 +8,7 @@ mod counts;
 mod edges;
 mod rotation;
 mod settings;
+mod upkeep;
 
 use std::{
     net::SocketAddr,
@@ -50,12 +51,6 @@ use rotation::Rotation;
 /// Session tokens that wait to be exchanged. More than Aurora's allowance lets through in a minute would be too old by
 /// their turn.
 const GRANTS: usize = 256;
-
-/// How often what is too old is thrown away.
-const PRUNE_EVERY: Duration = Duration::from_secs(10 * 60);
-
-/// How often it is seen whether an operator has had something told again.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A gateway that has been built and listens, but does not answer yet.
 pub struct App {
@@ -222,12 +217,9 @@ impl App {
         parts.spawn(self.rotation.run(work_ends.clone()));
         let (settling, settled) = (self.catalog.clone(), work_ends.clone());
         parts.spawn(async move { settling.settle_creates(settled).await });
-        let (journal, retention) = (Arc::clone(&self.journal), self.retention);
-        let (store, clock) = (self.store, self.clock);
-        let once = move || prune(Arc::clone(&journal), store.clone(), clock.clone(), retention);
-        parts.spawn(again_and_again(PRUNE_EVERY, once, work_ends.clone()));
-        let journal = self.journal;
-        parts.spawn(again_and_again(LOOK_EVERY, move || look(Arc::clone(&journal)), work_ends.clone()));
+        let journal = Arc::clone(&self.journal);
+        parts.spawn(upkeep::prune(journal, self.store, self.clock, self.retention, work_ends.clone()));
+        parts.spawn(upkeep::look(self.journal, work_ends.clone()));
         let admin = self.admin.serve(self.admin_router, admin_ends.clone(), ADMIN_DRAIN);
         parts.spawn(async move {
             let _gone = admin.await;
@@ -272,8 +264,8 @@ impl App {
     }
 }
 
-/// The client of Aurora, with the keys that it left in the store, and the calls that it made just before; and the catalog over it, with the creates that it left
-/// open there.
+/// The client of Aurora, with the keys that it left in the store and the calls that it made just before; and the catalog
+/// over it, with the creates that it left open there.
 async fn upstream(config: &Config, store: &Store, clock: &Clock) -> anyhow::Result<(Aurora, Catalog)> {
     let aurora = settings::aurora(config, clock.clone())?;
     aurora.keep_count(store.clone()).await;
@@ -361,43 +353,6 @@ fn readiness(draining: &Arc<AtomicBool>, journal: &Arc<dyn Journal>) -> http::he
         }
         journal.trouble().map_or(Ok(()), Err)
     })
-}
-
-/// Does a thing at once and then every so often. A stop does not wait for it: it must be safe to drop half-way.
-async fn again_and_again<F: Future<Output = ()>>(
-    every: Duration,
-    once: impl Fn() -> F,
-    stop: CancellationToken,
-) {
-    let mut turns = tokio::time::interval(every);
-    turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let work = async {
-        loop {
-            turns.tick().await;
-            once().await;
-        }
-    };
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = work => {}
-    }
-}
-
-/// Between two of its batches this can be dropped: each is a transaction of its own.
-async fn prune(journal: Arc<dyn Journal>, store: Store, clock: Clock, retention: Duration) {
-    if let Err(error) = store.prune(clock.now()).await {
-        tracing::warn!(%error, "sealed keys that have ended and calls that count no longer could not be thrown away");
-    }
-    match journal.prune(clock.now(), retention).await {
-        Ok(pruned) => tracing::debug!(?pruned, "threw away what was too old"),
-        Err(error) => tracing::warn!(error = %error, "what is too old could not be thrown away"),
-    }
-}
-
-async fn look(journal: Arc<dyn Journal>) {
-    if let Err(error) = journal.look().await {
-        tracing::debug!(error = %error, "whether somebody added deliveries cannot be seen now");
-    }
 }
 
 #[cfg(test)]

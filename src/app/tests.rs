@@ -1,7 +1,5 @@
 //! How a gateway ends.
 
-use std::time::Duration;
-
 use super::*;
 
 fn db() -> (tempfile::TempDir, Db) {
@@ -38,18 +36,4 @@ async fn a_store_that_failed_for_good_ends_the_gateway_with_an_error() {
     assert!(failed.is_err());
     let trouble = trouble(&CancellationToken::new(), &mut parts, &mut serving(), &db).await;
     assert!(trouble.unwrap().to_string().contains("the store failed for good"));
-}
-
-#[tokio::test]
-async fn a_stop_does_not_wait_for_a_pruning() {
-    let stop = CancellationToken::new();
-    let (begun, has_begun) = tokio::sync::watch::channel(false);
-    let once = move || {
-        begun.send_replace(true);
-        std::future::pending()
-    };
-    let pruner = tokio::spawn(again_and_again(PRUNE_EVERY, once, stop.clone()));
-    has_begun.clone().wait_for(|it| *it).await.unwrap();
-    stop.cancel();
-    tokio::time::timeout(Duration::from_secs(10), pruner).await.unwrap().unwrap();
 }

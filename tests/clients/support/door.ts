@@ -62,6 +62,8 @@ export async function openDoor(gateway: Gateway, habits: Habits = {}): Promise<D
   });
   server.on("upgrade", (came: IncomingMessage, stream: Duplex) => {
     const passed = pass(came);
+    // A browser resets the connection of a socket that it is refused, before it is let in or after.
+    stream.on("error", () => passed.destroy());
     const write = ({ statusCode, statusMessage, rawHeaders }: IncomingMessage) => {
       const lines = [`HTTP/1.1 ${statusCode} ${statusMessage}`];
       for (let at = 0; at < rawHeaders.length; at += 2) {

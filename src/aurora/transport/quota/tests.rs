@@ -4,6 +4,8 @@ mod lanes;
 mod turns;
 mod window;
 
+use tokio::time::Instant;
+
 use super::*;
 use crate::aurora::Lane;
 
@@ -17,6 +19,21 @@ pub(super) fn quota(limit: u32) -> Quota {
 
 pub(super) fn unnamed(bounds: Bounds, clock: Clock) -> Quota {
     Quota::new(Fingerprinter::new("a test").finish(), bounds, clock)
+}
+
+/// A history: where there is room after each pause, in milliseconds, a call is made and answered at once. Says what time it
+/// is then.
+fn spend(window: &mut super::window::Window, start: Instant, pauses: Vec<u64>) -> Instant {
+    let mut now = start;
+    for pause in pauses {
+        now += Duration::from_millis(pause);
+        window.advance(now);
+        if window.when(Lane::Mutation, now) == Some(now) {
+            window.begin();
+            window.end(now);
+        }
+    }
+    now
 }
 
 #[test]

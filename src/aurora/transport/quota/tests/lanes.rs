@@ -127,15 +127,7 @@ proptest! {
     ) {
         let start = Instant::now();
         let (mut window, mut queue) = (Window::new(limit, 1_000, start), Queue::default());
-        let mut now = start;
-        for pause in history {
-            now += Duration::from_millis(pause);
-            window.advance(now);
-            if window.when(Lane::Mutation, now) == Some(now) {
-                window.begin();
-                window.end(now);
-            }
-        }
+        let mut now = spend(&mut window, start, history);
         for (id, lane) in (1..).zip(before) {
             join(&mut queue, id, Lane::ALL[lane]);
         }

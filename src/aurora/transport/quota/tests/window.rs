@@ -135,15 +135,7 @@ proptest! {
     ) {
         let start = Instant::now();
         let mut window = Window::new(limit, 100, start);
-        let mut now = start;
-        for pause in history {
-            now += Duration::from_millis(pause);
-            window.advance(now);
-            if window.when(Lane::Mutation, now) == Some(now) {
-                window.begin();
-                window.end(now);
-            }
-        }
+        let now = spend(&mut window, start, history);
         let lane = Lane::ALL[lane];
         let when = window.when(lane, now).unwrap();
         let mut before = window.clone();
